@@ -1,0 +1,23 @@
+PYTHON := .venv/bin/python
+READY := .venv/ready
+
+.PHONY: run test notebooks clean
+
+run: $(READY)
+	$(PYTHON) -m helpers.notebook notebooks/2_mnist.ipynb --output build
+
+test: $(READY)
+	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --nbval --nbval-current-env notebooks
+
+# Executes every notebook in place, as it is committed.
+notebooks: $(READY)
+	$(PYTHON) -m helpers.notebook notebooks/*.ipynb
+
+clean:
+	rm -rf .venv build
+
+$(READY): requirements.txt
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --disable-pip-version-check -r requirements.txt
+	touch $(READY)

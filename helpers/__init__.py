@@ -1,0 +1,1 @@
+"""What the notebooks share: `data -> model -> train -> plot`, one module per step."""

@@ -1,0 +1,144 @@
+"""MNIST as tensors on the device, and batches made there.
+
+The set is 55 MB, so it lives on the device whole: a batch is an index, and augmentation is
+arithmetic on the batch. There are no worker processes and there is no PIL in the training loop.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from helpers.download import from_idx, mnist_files
+
+
+class Split(NamedTuple):
+    """Images (N, 28, 28) and labels (N,), both uint8."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def load_mnist(root: str | os.PathLike | None = None) -> tuple[Split, Split]:
+    """Returns the training split (60,000) and the test split (10,000); see `mnist_files`."""
+    tensors = [torch.from_numpy(from_idx(data)) for data in mnist_files(root).values()]
+    return Split(*tensors[:2]), Split(*tensors[2:])
+
+
+def hold_out(train: Split, num_validation: int = 10_000, seed: int | None = None) -> tuple[Split, Split]:
+    """Parts the training split in two, for training and for choosing, without overlap.
+
+    Args:
+        num_validation: images held out; the last ones, or a random choice if `seed` is given.
+
+    Raises:
+        ValueError: one of the two parts would be empty.
+    """
+    num_images = len(train.images)
+    if not 0 < num_validation < num_images:
+        raise ValueError(f"num_validation must be in 1..{num_images - 1}, got {num_validation}")
+    order = torch.arange(num_images)
+    if seed is not None:
+        order = torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))
+    kept, held = order[:-num_validation], order[-num_validation:]
+    return Split(train.images[kept], train.labels[kept]), Split(train.images[held], train.labels[held])
+
+
+def mean_and_std(images: Tensor) -> tuple[float, float]:
+    """Returns mean and standard deviation of all pixels, on the scale 0..1."""
+    # Exact sums over the 256 pixel values: no 188 MB of floats, no rounding.
+    counts = torch.bincount(images.flatten(), minlength=256).double()
+    values = torch.arange(256, dtype=torch.float64) / 255
+    mean = (counts * values).sum() / counts.sum()
+    var = (counts * (values - mean) ** 2).sum() / counts.sum()
+    return mean.item(), var.sqrt().item()
+
+
+class Batches:
+    """One epoch of (images, labels) on the device at each iteration.
+
+    Images come as float32 (N, 1, 28, 28), normalised by `mean` and `std`; labels as int64 (N,).
+
+    Args:
+        split: uint8 images and labels.
+        augment: called as `augment(images, generator)` on pixels of 0..255 before they are normalised.
+        seed: of the generator that shuffles and augments. It runs on from epoch to epoch.
+
+    Raises:
+        ValueError: images and labels differ in number, or the batch size is not in 1..number.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        mean: float,
+        std: float,
+        *,
+        shuffle: bool = False,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ):
+        if len(split.images) != len(split.labels):
+            raise ValueError(f"{len(split.images)} images but {len(split.labels)} labels")
+        if not 1 <= batch_size <= len(split.images):
+            raise ValueError(f"batch_size must be in 1..{len(split.images)}, got {batch_size}")
+        self.images = split.images.unsqueeze(1).to(device)  # (N, 1, 28, 28), uint8
+        self.labels = split.labels.to(device, torch.int64)
+        self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
+        self.mean, self.std = 255 * mean, 255 * std
+        self.generator = torch.Generator(device).manual_seed(seed)
+
+    def __len__(self) -> int:
+        """Number of batches, the last and smaller one included."""
+        return math.ceil(len(self.images) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        num_images, device = self.images.shape[0], self.images.device
+        if self.shuffle:
+            order = torch.randperm(num_images, generator=self.generator, device=device)
+        else:
+            order = torch.arange(num_images, device=device)
+        for index in order.split(self.batch_size):
+            images = self.images[index].float()
+            if self.augment is not None:
+                images = self.augment(images, self.generator)
+            yield (images - self.mean) / self.std, self.labels[index]
+
+
+def random_affine(
+    images: Tensor,
+    generator: torch.Generator,
+    degrees: float = 0,
+    shift: float = 0,
+    scale: float = 0,
+    shear: float = 0,
+) -> Tensor:
+    """Rotates, shifts, scales and shears each image by its own random amounts.
+
+    Each amount is uniform in +-its bound. What comes in from outside the image is 0.
+
+    Args:
+        images: float (N, C, H, W).
+        degrees: bound of the rotation, in degrees.
+        shift: bound of the shift along each axis, in pixels.
+        scale: bound of the relative change of size: 0.1 draws from 0.9 to 1.1.
+        shear: bound of the shear along x, in degrees.
+
+    Returns:
+        Images of the same shape, sampled bilinearly (so no value leaves the range of the input and 0).
+    """
+    num_images, _, height, width = images.shape
+    bounds = torch.tensor([math.radians(degrees), math.radians(shear), scale, 2 * shift / width, 2 * shift / height])
+    draws = torch.rand(5, num_images, generator=generator, device=images.device) * 2 - 1
+    angle, slant, growth, dx, dy = draws * bounds.to(images.device).unsqueeze(1)
+    cos, sin, tan = angle.cos() / (1 + growth), angle.sin() / (1 + growth), slant.tan()
+    # Sampling reads backwards: theta maps a place in the output to its source, both in [-1, 1].
+    theta = torch.stack([cos, cos * tan - sin, dx, sin, sin * tan + cos, dy], dim=1).view(-1, 2, 3)
+    grid = F.affine_grid(theta, images.shape, align_corners=False)  # (N, H, W, 2)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

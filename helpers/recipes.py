@@ -1,0 +1,65 @@
+"""Named recipes: a network and how it is trained, as frozen data, and what is built from them."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
+from helpers.data import Batches, Split, random_affine
+from helpers.model import BaselineNet, ConvNet
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and how it is trained.
+
+    Args:
+        stages: of `ConvNet`; None stands for `BaselineNet`.
+        stem_kernel: of `ConvNet`.
+        lr: learning rate of SGD; its peak, if `one_cycle`.
+        one_cycle: rise to `lr` over the first quarter of the steps, then anneal to zero by a cosine
+            (Smith and Topin, arXiv:1708.07120); otherwise the learning rate is constant.
+        degrees, shift, scale, shear: bounds of the augmentation, see `random_affine`.
+    """
+
+    stages: tuple[tuple[int, ...], ...] | None
+    num_epochs: int
+    lr: float
+    batch_size: int = 128
+    stem_kernel: int = 3
+    dropout: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    one_cycle: bool = True
+    degrees: float = 0
+    shift: float = 0
+    scale: float = 0
+    shear: float = 0
+
+    def model(self) -> nn.Module:
+        """Returns the network with fresh weights from torch's random source."""
+        if self.stages is None:
+            return BaselineNet(self.dropout)
+        return ConvNet(self.stages, self.stem_kernel, self.dropout)
+
+    def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
+        """Returns shuffled and, if the recipe says so, augmented batches."""
+        bounds = {"degrees": self.degrees, "shift": self.shift, "scale": self.scale, "shear": self.shear}
+        augment = partial(random_affine, **bounds) if any(bounds.values()) else None
+        return Batches(split, self.batch_size, mean, std, shuffle=True, augment=augment, seed=seed, device=device)
+
+    def optimizer(self, model: nn.Module, num_steps: int) -> tuple[SGD, LRScheduler | None]:
+        """Returns SGD (with Nesterov momentum under one-cycle) and the schedule over `num_steps`."""
+        sgd = SGD(
+            model.parameters(),
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.one_cycle,
+            weight_decay=self.weight_decay,
+        )
+        if not self.one_cycle:
+            return sgd, None
+        return sgd, OneCycleLR(sgd, self.lr, total_steps=num_steps, pct_start=0.25)
