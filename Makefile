@@ -7,8 +7,7 @@ run: $(READY)
 	$(PYTHON) -m helpers.notebook notebooks/2_mnist.ipynb --output build
 
 test: $(READY)
-	$(PYTHON) -m pytest
-	$(PYTHON) -m pytest --nbval --nbval-current-env notebooks
+	$(PYTHON) -m pytest --nbval
 
 # Executes every notebook in place, as it is committed.
 notebooks: $(READY)

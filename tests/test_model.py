@@ -1,0 +1,142 @@
+"""Parameter counts, the given table, shapes, and receptive fields measured by gradients."""
+
+import pytest
+import torch
+from torch import nn
+from torchsummary import summary
+
+from helpers.model import BaselineNet, ConvNet, count_parameters, receptive_field
+from helpers.recipes import RECIPES
+
+GIVEN_TABLE = """\
+            Conv2d-1            [-1, 4, 28, 28]              40
+            Conv2d-2            [-1, 8, 28, 28]             296
+         MaxPool2d-3            [-1, 8, 14, 14]               0
+            Conv2d-4           [-1, 16, 14, 14]           1,168
+            Conv2d-5           [-1, 32, 14, 14]           4,640
+         MaxPool2d-6             [-1, 32, 7, 7]               0
+            Conv2d-7             [-1, 64, 5, 5]          18,496
+            Conv2d-8             [-1, 10, 5, 5]             650
+         AvgPool2d-9             [-1, 10, 1, 1]               0
+"""
+
+
+def our_net() -> ConvNet:
+    return RECIPES["notebook"].model()
+
+
+def test_baseline_prints_the_given_table(capsys):
+    summary(BaselineNet(), (1, 28, 28), device="cpu")
+    table = capsys.readouterr().out.split("=" * 64 + "\n")
+    assert table[1] == GIVEN_TABLE
+    assert "Total params: 25,290\n" in table[2] and "Non-trainable params: 0\n" in table[2]
+    assert count_parameters(BaselineNet()) == 25_290
+
+
+def test_our_parameter_count_agrees_with_torchsummary(capsys):
+    model = our_net()
+    summary(model, (1, 28, 28), device="cpu")
+    assert f"Total params: {count_parameters(model):,}\n" in capsys.readouterr().out
+    assert count_parameters(model) < 15_000
+
+
+def test_shared_weights_count_once():
+    conv = nn.Conv2d(4, 4, 3, bias=False)
+    assert count_parameters(nn.Sequential(conv, conv)) == 144
+    assert count_parameters(conv.requires_grad_(False)) == 0
+
+
+@pytest.mark.parametrize("make", [BaselineNet, our_net, lambda: ConvNet([[4]]), lambda: ConvNet([[4], [6], [8, 8]], stem_kernel=5)])
+def test_logits_have_one_row_per_image(make):
+    assert make()(torch.randn(3, 1, 28, 28)).shape == (3, 10)
+
+
+@pytest.mark.parametrize("make", [BaselineNet, our_net])
+def test_eval_mode_uses_running_statistics(make):
+    """In eval mode an image's logits do not depend on its neighbours, in train mode they do."""
+    model, images = make(), torch.randn(8, 1, 28, 28)
+    model(images)
+    model.eval()
+    torch.testing.assert_close(model(images)[:2], model(images[:2]), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(model(images), model(images), atol=0, rtol=0)
+    model.train()
+    assert not torch.allclose(model(images)[:2], model(images[:2]), atol=1e-2)
+
+
+def test_baseline_statistics_move_in_train_mode_only():
+    model, images = BaselineNet(), 5 + torch.randn(8, 1, 28, 28)
+    model.eval()(images)
+    assert all(torch.equal(model.get_buffer(f"mean{i}"), torch.zeros_like(model.get_buffer(f"mean{i}"))) for i in range(1, 6))
+    model.train()(images)
+    assert all(model.get_buffer(f"mean{i}").abs().sum() > 0 for i in range(1, 6))
+
+
+@pytest.mark.parametrize("stages", [[], [[8], []]])
+def test_empty_stages_are_refused(stages):
+    with pytest.raises(ValueError, match="non-empty"):
+        ConvNet(stages)
+
+
+def measured_field(model: nn.Module, size: int) -> tuple[int, int]:
+    """Side of the part of the image that moves the middle output, and the output's side.
+
+    Positive weights and images keep every path open; many random images let each pixel of a
+    pooling window be the largest once.
+    """
+    torch.manual_seed(0)
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.constant_(layer.weight, 1 / layer.weight[0].numel())
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    images = torch.rand(400, 1, size, size, requires_grad=True)
+    maps = model.eval()(images)
+    maps[..., maps.shape[2] // 2, maps.shape[3] // 2].sum().backward()
+    touched = images.grad.abs().sum(dim=(0, 1, 2)).nonzero()
+    return int(touched.max() - touched.min()) + 1, maps.shape[-1]
+
+
+conv, pool = nn.Conv2d, nn.MaxPool2d
+CHAINS = {
+    "3x3 twice": lambda: [conv(1, 2, 3), conv(2, 2, 3)],
+    "padded, then pooled": lambda: [conv(1, 2, 3, padding=1), pool(2), conv(2, 2, 3, padding=1)],
+    "stride": lambda: [conv(1, 2, 5, stride=2), conv(2, 2, 3), conv(2, 2, 1)],
+    "dilation": lambda: [conv(1, 2, 3, dilation=2), conv(2, 2, 3, dilation=3)],
+    "same": lambda: [conv(1, 2, 5, padding="same"), conv(2, 2, 3, padding="valid")],
+    "overlapping pool": lambda: [conv(1, 2, 3), pool(3, stride=2, padding=1), nn.AvgPool2d(2), nn.ReLU()],
+    "ceil": lambda: [pool(2, ceil_mode=True), conv(1, 1, 3), pool(3, 2, ceil_mode=True)],
+    "nested": lambda: [nn.Sequential(conv(1, 2, 3), nn.BatchNorm2d(2)), nn.Sequential(nn.Dropout(), conv(2, 2, 3))],
+    "our net before the average": lambda: list(our_net())[:-2],
+    "baseline before the average": lambda: list(BaselineNet().children())[:-1],
+}
+
+
+@pytest.mark.parametrize("size", [28, 31, 45])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_receptive_field_equals_the_measured_one(chain, size):
+    model = nn.Sequential(*CHAINS[chain]())
+    last = receptive_field(model, size)[-1]
+    field, output_size = measured_field(model, size)
+    assert last.output_size == output_size
+    # A field that reaches over the border is cut there, so it cannot be measured whole.
+    assert last.receptive_field == field if last.receptive_field <= size - 8 else field <= last.receptive_field
+
+
+def test_global_pooling_sees_the_whole_image():
+    for model in (our_net(), BaselineNet()):
+        last = receptive_field(model)[-1]
+        assert last.output_size == 1 and last.receptive_field >= 28
+
+
+@pytest.mark.parametrize(
+    "layer, message",
+    [
+        (nn.Linear(784, 10), "Linear is not known"),
+        (nn.Conv2d(1, 1, (3, 5)), "3x5 is not square"),
+        (nn.AdaptiveAvgPool2d(2), "only global"),
+        (nn.Conv2d(1, 1, 29), "kernel of 29 pixels on an input of 28"),
+    ],
+)
+def test_layers_it_cannot_compute_are_named(layer, message):
+    with pytest.raises(ValueError, match=f"layer 0: .*{message}"):
+        receptive_field(nn.Sequential(layer))

@@ -1,0 +1,81 @@
+"""Notebooks as they are committed: executed in order, lean, and ready for Colab."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers.notebook import lean
+from helpers.recipes import RECIPES, Recipe
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.name)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def test_there_are_notebooks():
+    assert PATHS
+
+
+def test_is_valid_and_executed_in_order(notebook):
+    nbformat.validate(notebook)
+    assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+
+
+def test_has_no_errors_and_nothing_on_stderr(notebook):
+    """Warnings and progress bars go to stderr."""
+    for output in outputs(notebook):
+        assert output.output_type != "error" and output.get("name") != "stderr", output
+
+
+def test_has_no_widgets_and_no_machine_paths(notebook):
+    assert "widgets" not in notebook.metadata
+    text = json.dumps(notebook)
+    assert not re.search(r"[\"' (=](/(home|root|tmp|usr|var|mnt|work|Users|opt)/|[A-Z]:\\\\)", text)
+
+
+def test_is_ready_for_colab(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.accelerator == "GPU"
+    assert notebook.metadata.colab.gpuType == "T4" and notebook.metadata.colab.toc_visible is True
+
+
+def test_has_one_title_and_prose_before_code(notebook):
+    headings = [line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
+    assert sum(line.startswith("# ") for line in headings) == 1
+    assert notebook.cells[0].cell_type == "markdown"
+
+
+def test_figures_leave_no_bare_expression(notebook):
+    for output in outputs(notebook):
+        assert not re.match(r"<(Figure|Axes|matplotlib|Line2D)", output.get("data", {}).get("text/plain", "")) or (
+            "image/png" in output.data
+        )
+
+
+def test_is_lean(notebook):
+    assert lean(nbformat.from_dict(json.loads(json.dumps(notebook)))) == notebook
+    assert len(json.dumps(notebook)) < 1_500_000
+
+
+def test_hyperparameters_in_the_notebook_are_the_recipe():
+    """The README's figures come from the recipe, so the cell that a reader sees must say the same."""
+    notebook = nbformat.read(FOLDER / "2_mnist.ipynb", as_version=4)
+    (cell,) = [cell for cell in code_cells(notebook) if "hyperparameters" in cell.metadata.get("tags", [])]
+    call = next(node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call))
+    assert eval(ast.unparse(call), {"Recipe": Recipe}) == RECIPES["notebook"]
