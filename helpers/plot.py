@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
+BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
+GREY = "#888888"
 
 
 def _finish(figure: plt.Figure, path: Path | str | None) -> None:
@@ -45,27 +46,38 @@ def show_images(
 
 
 def show_curves(
-    curves: dict[str, Sequence[tuple[int, float]]],
+    curves: dict[str, Sequence[tuple[float, float]]],
     ylabel: str,
     *,
+    xlabel: str = "epoch",
     title: str = "",
     target: float | None = None,
     ylim: tuple[float, float] | None = None,
+    log: bool = False,
     path: Path | str | None = None,
 ) -> None:
-    """Plots named curves of (epoch, value) points, each in a colour, marker and line of its own."""
+    """Plots up to six named curves of (x, y) points, each in a colour and line of its own.
+
+    Args:
+        target: draws a dotted line at this height.
+        log: makes both axes logarithmic.
+    """
     figure, axis = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
-    styles = zip([BLUE, ORANGE, GREEN, GREY], "osD^", ["-", "--", "-.", ":"])
-    for (name, points), (colour, marker, line) in zip(curves.items(), styles, strict=False):
-        epochs, values = zip(*points)
-        axis.plot(epochs, values, color=colour, marker=marker, linestyle=line, markersize=5, label=name)
+    styles = zip([BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK], ["-", "--", "-.", ":", "-", "--"], "osD^vx")
+    for (name, points), (colour, line, marker) in zip(curves.items(), styles):
+        xs, ys = zip(*points)
+        axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
     if target is not None:
         axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
         axis.annotate(f"target {target:g}", (1, target), xycoords=("axes fraction", "data"), ha="right", va="bottom")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="epoch", ylabel=ylabel, title=title, ylim=ylim)
+    if log:
+        axis.loglog()
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=ylim)
     axis.grid(alpha=0.3)
-    axis.legend()
+    if len(curves) > 1:
+        axis.legend()
     _finish(figure, path)
 
 
@@ -122,5 +134,39 @@ def show_network(layers: Sequence[tuple], *, title: str = "", path: Path | str |
             axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops={"arrowstyle": "->", "color": GREY})
         x += width + 3.4
     axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20), title=title)
+    axis.axis("off")
+    _finish(figure, path)
+
+
+def show_neurons(
+    inputs: Sequence[float],
+    weights: Sequence[float],
+    hidden: Sequence[float],
+    outputs: Sequence[float],
+    targets: Sequence[float],
+    *,
+    title: str = "",
+    path: Path | str | None = None,
+) -> None:
+    """Draws Part 1's 2-2-2 network with its weights on the edges and its values in the neurons."""
+    figure, axis = plt.subplots(figsize=(8.5, 4.2), layout="constrained")
+    rows, columns = (1.0, 0.0), (0.0, 2.0, 4.0)
+    layers = [("i", inputs, GREY), ("a_h", hidden, BLUE), ("a_o", outputs, ORANGE)]
+    for layer in (0, 1):
+        for k in range(4):
+            to, source = divmod(k, 2)
+            start, end = (columns[layer], rows[source]), (columns[layer + 1], rows[to])
+            axis.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": GREY, "shrinkA": 26, "shrinkB": 26})
+            # A third of the way the four edges are apart, in the middle two of them would cross.
+            x, y = (start[i] + (end[i] - start[i]) * 0.3 for i in (0, 1))
+            number = 4 * layer + k
+            axis.text(x, y + 0.05, f"w{number + 1} = {weights[number]:.2f}", ha="center", fontsize=9, backgroundcolor="white")
+    for (name, values, colour), x in zip(layers, columns):
+        for k, (value, y) in enumerate(zip(values, rows), start=1):
+            axis.plot(x, y, "o", markersize=52, color=colour, alpha=0.85)
+            axis.text(x, y, f"{name}{k}\n{value:.4g}", ha="center", va="center", fontsize=9, color="white")
+    for k, (target, y) in enumerate(zip(targets, rows), start=1):
+        axis.text(columns[2] + 0.42, y, f"target\nt{k} = {target:.2f}", va="center", fontsize=10)
+    axis.set(xlim=(-0.5, 5.2), ylim=(-0.45, 1.45), title=title)
     axis.axis("off")
     _finish(figure, path)

@@ -62,6 +62,12 @@ def read_results(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def mean_curve(name: str, column: str) -> list[tuple[int, float]]:
+    """Returns (epoch, mean over the runs on the test split) of `accuracies` or `losses`."""
+    runs = [map(float, row[column].split()) for row in read_results(name) if row["split"] == "test"]
+    return [(epoch, statistics.mean(values)) for epoch, values in enumerate(zip(*runs, strict=True), start=1)]
+
+
 def append_result(name: str, row: dict[str, object]) -> None:
     """Adds a row to `results/NAME.csv`, which begins with a header."""
     RESULTS.mkdir(exist_ok=True)
