@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: run test notebooks clean
+.PHONY: run test notebooks images clean
 
 run: $(READY)
 	$(PYTHON) -m helpers.notebook notebooks/2_mnist.ipynb --output build
@@ -12,6 +12,11 @@ test: $(READY)
 # Executes every notebook in place, as it is committed.
 notebooks: $(READY)
 	$(PYTHON) -m helpers.notebook notebooks/*.ipynb
+
+# Writes the workbook and the pictures of the README.
+images: $(READY)
+	$(PYTHON) -m helpers.workbook
+	$(PYTHON) -m helpers.images
 
 clean:
 	rm -rf .venv build

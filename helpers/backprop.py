@@ -55,9 +55,7 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def forward(
-    weights: Sequence[float], inputs: Sequence[float] = INPUTS, targets: Sequence[float] = TARGETS
-) -> Forward:
+def forward(weights: Sequence[float], inputs: Sequence[float] = INPUTS, targets: Sequence[float] = TARGETS) -> Forward:
     """Computes the network's values and its error."""
     w1, w2, w3, w4, w5, w6, w7, w8 = weights
     (i1, i2), (t1, t2) = inputs, targets

@@ -49,7 +49,8 @@ def train_baseline(batches: Iterable, device: torch.device) -> None:
     set_seed(0)
     model = RECIPES["baseline"].model().to(device, memory_format=torch.channels_last)
     optimizer, _ = RECIPES["baseline"].optimizer(model, len(batches))
-    train_epoch(model, ((images.to(device), labels.to(device)) for images, labels in batches), optimizer)
+    on_device = ((images.to(device), labels.to(device)) for images, labels in batches)
+    train_epoch(model, on_device, optimizer)
 
 
 def seconds(function: Callable, *args) -> float:

@@ -53,7 +53,15 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
             break
         try:
             found = source()
-        except (OSError, RuntimeError, ValueError, LookupError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+            LookupError,
+            EOFError,
+            zipfile.BadZipFile,
+            pickle.UnpicklingError,
+        ) as error:
             reasons.append(f"{title}: {_last_line(error)}")
             continue
         for name in [name for name in SHA256 if name not in files]:

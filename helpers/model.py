@@ -65,7 +65,7 @@ class ConvNet(nn.Sequential):
     Args:
         stages: output channels of the convolutions, stage by stage.
         stem_kernel: size of the first convolution, which is cheap on one channel; the others are 3x3.
-        num_unpadded: how many of the convolutions, the last ones before the head, have no padding.
+        unpadded: which of these convolutions have no padding, by index; -1 is the last one.
         dropout: probability that a whole map is dropped, after each stage (Tompson et al.,
             arXiv:1411.4280): neighbouring pixels are too alike for dropping them one by one to help.
 
@@ -78,17 +78,18 @@ class ConvNet(nn.Sequential):
         stages: Sequence[Sequence[int]],
         *,
         stem_kernel: int = 3,
-        num_unpadded: int = 2,
+        unpadded: Sequence[int] = (-2, -1),
         dropout: float = 0.0,
     ):
         if not stages or not all(stages):
             raise ValueError(f"stages must be non-empty lists of channels, got {stages}")
         widths = [width for stage in stages for width in stage]
         pooled = set(accumulate(len(stage) for stage in stages[:-1]))
+        valid = {i % len(widths) for i in unpadded}
         layers, channels = [], 1
         for i, width in enumerate(widths, start=1):
             kernel = stem_kernel if i == 1 else 3
-            padding = kernel // 2 if i <= len(widths) - num_unpadded else 0
+            padding = 0 if i - 1 in valid else kernel // 2
             layers.append(nn.Conv2d(channels, width, kernel, padding=padding, bias=False))
             if i in pooled:
                 layers.append(nn.MaxPool2d(2))

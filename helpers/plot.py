@@ -98,7 +98,9 @@ def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path
     _finish(figure, path)
 
 
-def show_class_accuracy(labels: Tensor, predictions: Tensor, *, title: str = "", path: Path | str | None = None) -> None:
+def show_class_accuracy(
+    labels: Tensor, predictions: Tensor, *, title: str = "", path: Path | str | None = None
+) -> None:
     """Shows the accuracy of each class in percent, from the worst value's tenth up."""
     accuracy = [100 * (predictions[labels == digit] == digit).double().mean().item() for digit in range(10)]
     figure, axis = plt.subplots(figsize=(7.5, 3), layout="constrained")
@@ -131,7 +133,9 @@ def show_network(layers: Sequence[tuple], *, title: str = "", path: Path | str |
         axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
         axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
         if i + 1 < len(blocks):
-            axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops={"arrowstyle": "->", "color": GREY})
+            axis.annotate(
+                "", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops={"arrowstyle": "->", "color": GREY}
+            )
         x += width + 3.4
     axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20), title=title)
     axis.axis("off")
@@ -160,7 +164,9 @@ def show_neurons(
             # A third of the way the four edges are apart, in the middle two of them would cross.
             x, y = (start[i] + (end[i] - start[i]) * 0.3 for i in (0, 1))
             number = 4 * layer + k
-            axis.text(x, y + 0.05, f"w{number + 1} = {weights[number]:.2f}", ha="center", fontsize=9, backgroundcolor="white")
+            axis.text(
+                x, y + 0.05, f"w{number + 1} = {weights[number]:.2f}", ha="center", fontsize=9, backgroundcolor="white"
+            )
     for (name, values, colour), x in zip(layers, columns):
         for k, (value, y) in enumerate(zip(values, rows), start=1):
             axis.plot(x, y, "o", markersize=52, color=colour, alpha=0.85)

@@ -46,12 +46,13 @@ BACKWARD = {
 }
 COLUMNS = [*W, *FORWARD, *BACKWARD]
 EXPLANATION = [
-    "1. Forward: h1 = w1 i1 + w2 i2 and h2 = w3 i1 + w4 i2 are the sums of the hidden neurons, a_h = 1 / (1 + e^-h) their outputs.",
+    "1. Forward: h1 = w1 i1 + w2 i2, h2 = w3 i1 + w4 i2 are the hidden neurons' sums, a_h = 1 / (1 + e^-h) their outputs.",
     "2. In the same way o1 = w5 a_h1 + w6 a_h2, o2 = w7 a_h1 + w8 a_h2 and a_o for the output neurons.",
     "3. Error: E1 = (t1 - a_o1)^2 / 2, E2 = (t2 - a_o2)^2 / 2, E_total = E1 + E2.",
     "4. Back through the output sigmoids: dE/do1 = (a_o1 - t1) a_o1 (1 - a_o1), and dE/do2 alike.",
     "5. Output weights: dE/dw5 = dE/do1 a_h1, dE/dw6 = dE/do1 a_h2, dE/dw7 = dE/do2 a_h1, dE/dw8 = dE/do2 a_h2.",
-    "6. Back to the hidden sums, over both outputs: dE/dh1 = (dE/do1 w5 + dE/do2 w7) a_h1 (1 - a_h1), dE/dh2 = (dE/do1 w6 + dE/do2 w8) a_h2 (1 - a_h2).",
+    "6. Back to the hidden sums, over both outputs: dE/dh1 = (dE/do1 w5 + dE/do2 w7) a_h1 (1 - a_h1),"
+    " dE/dh2 = (dE/do1 w6 + dE/do2 w8) a_h2 (1 - a_h2).",
     "7. Hidden weights: dE/dw1 = dE/dh1 i1, dE/dw2 = dE/dh1 i2, dE/dw3 = dE/dh2 i1, dE/dw4 = dE/dh2 i2.",
     "8. Update, from one row to the next: w = w - learning rate x dE/dw.",
 ]
@@ -119,7 +120,9 @@ def _write_rates(book, sheet, styles, num_iterations) -> None:
     sheet.set_column(0, 0, 15)
     sheet.set_column(1, 7 + len(LEARNING_RATES) * (len(COLUMNS) + 1), 10.5)
     sheet.write(0, 0, "E_total at six learning rates", styles["title"])
-    sheet.write(1, 0, "The yellow learning rates can be changed here; inputs, targets and first weights on the first sheet.")
+    sheet.write(
+        1, 0, "The yellow learning rates can be changed here; inputs, targets and first weights on the first sheet."
+    )
     sheet.write(TABLE_ROW - 1, 0, "learning rate", styles["name"])
     sheet.write(TABLE_ROW, 0, "iteration", styles["head"])
     for n in range(num_iterations + 1):
@@ -150,7 +153,9 @@ def _write_block(sheet, styles, first: int, columns, fixed, start, rows: list[It
         line = TABLE_ROW + 1 + n
         here = fixed | {name: xl_rowcol_to_cell(line, column) for name, column in place.items()}
         above = {name: xl_rowcol_to_cell(line - 1, column) for name, column in place.items()}
-        formulas = {name: start[name] if n == 0 else f"{above[name]}-{fixed['lr']}*{above[f'dE/d{name}']}" for name in W}
+        formulas = {
+            name: start[name] if n == 0 else f"{above[name]}-{fixed['lr']}*{above[f'dE/d{name}']}" for name in W
+        }
         formulas |= {name: text.format_map(here) for name, text in (FORWARD | BACKWARD).items()}
         for name, value in values_of(row).items():
             style = styles["small" if name.startswith("dE") else "number"]

@@ -202,7 +202,9 @@ def test_hostile_pickle_runs_nothing(sources, tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-@pytest.mark.parametrize("damage", [lambda x: x[:100], lambda x: b"", lambda x: x.replace(b"mnist.pkl.gz", b"nothing.here")])
+@pytest.mark.parametrize(
+    "damage", [lambda x: x[:100], lambda x: b"", lambda x: x.replace(b"mnist.pkl.gz", b"nothing.here")]
+)
 def test_tampered_wheel_is_a_reason_not_a_crash(sources, tmp_path, damage):
     wheel = make_wheel(tmp_path / "a.whl", pickle_of_arrays())
     wheel.write_bytes(damage(wheel.read_bytes()))

@@ -46,7 +46,9 @@ def test_shared_weights_count_once():
     assert count_parameters(conv.requires_grad_(False)) == 0
 
 
-@pytest.mark.parametrize("make", [BaselineNet, our_net, lambda: ConvNet([[4]]), lambda: ConvNet([[4], [6], [8, 8]], stem_kernel=5)])
+@pytest.mark.parametrize(
+    "make", [BaselineNet, our_net, lambda: ConvNet([[4]]), lambda: ConvNet([[4], [6], [8, 8]], stem_kernel=5)]
+)
 def test_logits_have_one_row_per_image(make):
     assert make()(torch.randn(3, 1, 28, 28)).shape == (3, 10)
 
@@ -66,7 +68,9 @@ def test_eval_mode_uses_running_statistics(make):
 def test_baseline_statistics_move_in_train_mode_only():
     model, images = BaselineNet(), 5 + torch.randn(8, 1, 28, 28)
     model.eval()(images)
-    assert all(torch.equal(model.get_buffer(f"mean{i}"), torch.zeros_like(model.get_buffer(f"mean{i}"))) for i in range(1, 6))
+    assert all(
+        torch.equal(model.get_buffer(f"mean{i}"), torch.zeros_like(model.get_buffer(f"mean{i}"))) for i in range(1, 6)
+    )
     model.train()(images)
     assert all(model.get_buffer(f"mean{i}").abs().sum() > 0 for i in range(1, 6))
 
@@ -75,6 +79,13 @@ def test_baseline_statistics_move_in_train_mode_only():
 def test_empty_stages_are_refused(stages):
     with pytest.raises(ValueError, match="non-empty"):
         ConvNet(stages)
+
+
+@pytest.mark.parametrize("unpadded, sizes", [((), [28, 14, 14]), ((-1,), [28, 14, 12]), ((0, 2), [26, 13, 11])])
+def test_named_convolutions_are_unpadded(unpadded, sizes):
+    model = ConvNet([[4], [4, 4]], unpadded=unpadded)
+    layers = [layer for layer in receptive_field(model) if layer.type == "Conv2d" and layer.kernel == 3]
+    assert [layer.output_size for layer in layers] == sizes
 
 
 def measured_field(model: nn.Module, size: int) -> tuple[int, int]:

@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from torch.optim import lr_scheduler
 
 from helpers import sweep
 from helpers.data import Split
@@ -54,18 +53,25 @@ def test_unknown_recipe_is_named(small, capsys):
     assert "no recipe huge; there are tiny" in capsys.readouterr().err
 
 
-def test_one_cycle_ends_near_zero_and_constant_stays():
-    model = TINY.model()
-    optimizer, scheduler = TINY.optimizer(model, 20)
-    assert isinstance(scheduler, lr_scheduler.OneCycleLR)
-    rates = []
-    for _ in range(20):
-        rates.append(optimizer.param_groups[0]["lr"])
+def rates(recipe, num_steps):
+    optimizer, scheduler = recipe.optimizer(recipe.model(), num_steps)
+    for _ in range(num_steps):
+        yield optimizer.param_groups[0]["lr"]
         optimizer.step()
         scheduler.step()
-    assert max(rates) == pytest.approx(TINY.lr) and rates[-1] < 1e-3 * TINY.lr
-    optimizer, scheduler = dataclasses.replace(TINY, one_cycle=False).optimizer(model, 20)
-    assert scheduler is None and optimizer.param_groups[0]["lr"] == TINY.lr
+
+
+def test_one_cycle_peaks_at_lr_and_ends_near_zero():
+    cycle = list(rates(TINY, 20))
+    assert max(cycle) == pytest.approx(TINY.lr) and cycle.index(max(cycle)) == 4
+    assert cycle[-1] < 1e-3 * TINY.lr
+
+
+def test_other_learning_rates_are_constant_or_shrink_by_the_epoch():
+    constant = dataclasses.replace(TINY, one_cycle=False)
+    assert list(rates(constant, 20)) == [TINY.lr] * 20
+    shrinking = list(rates(dataclasses.replace(constant, lr_decay=0.5), 20))
+    assert shrinking[10] == pytest.approx(TINY.lr / 2)  # two epochs of ten steps
 
 
 def test_readme_shows_the_table_of_results():

@@ -29,9 +29,9 @@ def test_one_batch_overfits(digits):
     model, optimizer = make()
     one = batches(Split(digits.images[:64], digits.labels[:64]))
     first = train_epoch(model, one, optimizer)
-    for _ in range(40):
+    for _ in range(100):
         last = train_epoch(model, one, optimizer)
-    assert first.loss > 2 and last.loss < 0.05 and last.correct == last.total == 64
+    assert first.loss > 2 and last.loss < 0.1 and last.correct == last.total == 64
 
 
 def test_seeds_repeat(digits):
