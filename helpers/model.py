@@ -66,7 +66,7 @@ class ConvNet(nn.Sequential):
         stages: output channels of the convolutions, stage by stage.
         stem_kernel: size of the first convolution, which is cheap on one channel; the others are 3x3.
         unpadded: which of these convolutions have no padding, by index; -1 is the last one.
-        dropout: probability that a whole map is dropped, after each stage (Tompson et al.,
+        dropout: probability that a map is dropped before the head, whole (Tompson et al.,
             arXiv:1411.4280): neighbouring pixels are too alike for dropping them one by one to help.
 
     Raises:
@@ -93,11 +93,9 @@ class ConvNet(nn.Sequential):
             layers.append(nn.Conv2d(channels, width, kernel, padding=padding, bias=False))
             if i in pooled:
                 layers.append(nn.MaxPool2d(2))
-            layers += [nn.BatchNorm2d(width), nn.ReLU()]
-            if i in pooled or i == len(widths):
-                layers.append(nn.Dropout2d(dropout))
+            layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             channels = width
-        layers += [nn.Conv2d(channels, NUM_CLASSES, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        layers += [nn.Dropout2d(dropout), nn.Conv2d(channels, NUM_CLASSES, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         super().__init__(*layers)
 
 
