@@ -88,13 +88,13 @@ def summary(split: str = "test") -> str:
     ]
     for name in RECIPES:
         rows = [row for row in read_results(name) if row["split"] == split]
-        if len(rows) < 2:
+        if not rows:
             continue
         accuracies = [float(row["accuracy"]) for row in rows]
+        spread = f" ± {statistics.stdev(accuracies):.2f}" if len(rows) > 1 else ""
         lines.append(
             f"| {name} | {int(rows[0]['parameters']):,} | {rows[0]['epochs']} "
-            f"| {statistics.mean(accuracies):.2f} ± {statistics.stdev(accuracies):.2f} % "
-            f"| {min(accuracies):.2f} % | {len(rows)} |"
+            f"| {statistics.mean(accuracies):.2f}{spread} % | {min(accuracies):.2f} % | {len(rows)} |"
         )
     return "\n".join(lines)
 
