@@ -56,7 +56,7 @@ class BaselineNet(nn.Module):
         return self.pool3(self.conv6(x)).flatten(1)  # (N, 10)
 
 
-class ConvNet(nn.Sequential):
+class ConvNet(nn.Module):
     """Our networks: stages of 3x3 convolutions, max pooling between stages, a 1x1 head and GAP.
 
     Images (N, 1, 28, 28) -> logits (N, 10). Each convolution is followed by batch norm and ReLU;
@@ -81,6 +81,7 @@ class ConvNet(nn.Sequential):
         unpadded: Sequence[int] = (-2, -1),
         dropout: float = 0.0,
     ):
+        super().__init__()
         if not stages or not all(stages):
             raise ValueError(f"stages must be non-empty lists of channels, got {stages}")
         widths = [width for stage in stages for width in stage]
@@ -96,7 +97,10 @@ class ConvNet(nn.Sequential):
             layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             channels = width
         layers += [nn.Dropout2d(dropout), nn.Conv2d(channels, NUM_CLASSES, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        super().__init__(*layers)
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -117,7 +117,7 @@ CHAINS = {
     "overlapping pool": lambda: [conv(1, 2, 3), pool(3, stride=2, padding=1), nn.AvgPool2d(2), nn.ReLU()],
     "ceil": lambda: [pool(2, ceil_mode=True), conv(1, 1, 3), pool(3, 2, ceil_mode=True)],
     "nested": lambda: [nn.Sequential(conv(1, 2, 3), nn.BatchNorm2d(2)), nn.Sequential(nn.Dropout(), conv(2, 2, 3))],
-    "our net before the average": lambda: list(our_net())[:-2],
+    "our net before the average": lambda: list(our_net().layers)[:-2],
     "baseline before the average": lambda: list(BaselineNet().children())[:-1],
 }
 
