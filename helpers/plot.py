@@ -101,7 +101,7 @@ def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path
 def show_class_accuracy(
     labels: Tensor, predictions: Tensor, *, title: str = "", path: Path | str | None = None
 ) -> None:
-    """Shows the accuracy of each class in percent, from the worst value's tenth up."""
+    """Shows the accuracy of each class in percent; the axis begins one point below the least."""
     accuracy = [100 * (predictions[labels == digit] == digit).double().mean().item() for digit in range(10)]
     figure, axis = plt.subplots(figsize=(7.5, 3), layout="constrained")
     bars = axis.bar(range(10), accuracy, color=BLUE)

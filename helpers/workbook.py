@@ -111,7 +111,7 @@ def _write_main(book, sheet, styles, num_iterations) -> None:
     sheet.write(TABLE_ROW, 0, "iteration", styles["head"])
     for n in range(num_iterations + 1):
         sheet.write(TABLE_ROW + 1 + n, 0, n)
-    _write_block(sheet, styles, 1, COLUMNS, fixed, start, train(0.5, num_iterations))
+    _write_block(sheet, styles, 1, fixed, start, train(0.5, num_iterations))
     error = 1 + COLUMNS.index("E_total")
     chart = _error_chart(book, [("Backpropagation", 0, error, None)], num_iterations)
     sheet.insert_chart(13, 6, chart)
@@ -138,7 +138,7 @@ def _write_rates(book, sheet, styles, num_iterations) -> None:
         sheet.write(TABLE_ROW - 1, first, "learning rate", styles["name"])
         rate = xl_rowcol_to_cell(TABLE_ROW - 1, 1 + k, row_abs=True, col_abs=True)
         sheet.write_formula(TABLE_ROW - 1, first + 1, f"={rate}", None, lr)
-        _write_block(sheet, styles, first, COLUMNS, shared | {"lr": rate}, start, rows)
+        _write_block(sheet, styles, first, shared | {"lr": rate}, start, rows)
         for n, row in enumerate(rows):
             cell = xl_rowcol_to_cell(TABLE_ROW + 1 + n, first + COLUMNS.index("E_total"))
             sheet.write_formula(TABLE_ROW + 1 + n, 1 + k, f"={cell}", styles["number"], row.forward.E_total)
@@ -146,9 +146,9 @@ def _write_rates(book, sheet, styles, num_iterations) -> None:
     sheet.insert_chart(3, 1, _error_chart(book, curves, num_iterations))
 
 
-def _write_block(sheet, styles, first: int, columns, fixed, start, rows: list[Iteration]) -> None:
+def _write_block(sheet, styles, first: int, fixed, start, rows: list[Iteration]) -> None:
     """Writes the table of one training: its first weights are given, the others follow by formulas."""
-    place = {name: first + k for k, name in enumerate(columns)}
+    place = {name: first + k for k, name in enumerate(COLUMNS)}
     for name, column in place.items():
         sheet.write(TABLE_ROW, column, name, styles["head"])
     for n, row in enumerate(rows):
