@@ -57,17 +57,19 @@ class BaselineNet(nn.Module):
 
 
 class ConvNet(nn.Module):
-    """Our networks: stages of 3x3 convolutions, max pooling between stages, a 1x1 head and GAP.
+    """Our networks: stages of convolutions, max pooling between stages, a 1x1 head and GAP.
 
     Images (N, 1, 28, 28) -> logits (N, 10). Each convolution is followed by batch norm and ReLU;
     where a stage ends, pooling comes first, so that both work on a quarter of the pixels.
 
     Args:
-        stages: output channels of the convolutions, stage by stage.
-        stem_kernel: size of the first convolution, which is cheap on one channel; the others are 3x3.
-        unpadded: which of these convolutions have no padding, by index; -1 is the last one.
+        stages: the convolutions of each stage, as output channels of a 3x3 one, or as
+            (channels, kernel) or (channels, kernel, stride).
+        unpadded: which of them have no padding, by index; -1 is the last one.
         dropout: probability that a map is dropped before the head, whole (Tompson et al.,
             arXiv:1411.4280): neighbouring pixels are too alike for dropping them one by one to help.
+        num_norms: how many of the convolutions, the head as the last one, are followed by batch
+            norm; all but the head by default. Those without have a bias instead.
 
     Raises:
         ValueError: there are no stages, or one of them is empty.
@@ -75,29 +77,34 @@ class ConvNet(nn.Module):
 
     def __init__(
         self,
-        stages: Sequence[Sequence[int]],
+        stages: Sequence[Sequence[int | Sequence[int]]],
         *,
-        stem_kernel: int = 3,
         unpadded: Sequence[int] = (-2, -1),
         dropout: float = 0.0,
+        num_norms: int | None = None,
     ):
         super().__init__()
         if not stages or not all(stages):
-            raise ValueError(f"stages must be non-empty lists of channels, got {stages}")
-        widths = [width for stage in stages for width in stage]
+            raise ValueError(f"stages must be non-empty lists of convolutions, got {stages}")
+        convolutions = [(conv,) if isinstance(conv, int) else conv for stage in stages for conv in stage]
         pooled = set(accumulate(len(stage) for stage in stages[:-1]))
-        valid = {i % len(widths) for i in unpadded}
+        valid = {i % len(convolutions) for i in unpadded}
+        num_norms = len(convolutions) if num_norms is None else num_norms
         layers, channels = [], 1
-        for i, width in enumerate(widths, start=1):
-            kernel = stem_kernel if i == 1 else 3
+        for i, (width, *shape) in enumerate(convolutions, start=1):
+            kernel, stride = (*shape, *(3, 1)[len(shape) :])
             padding = 0 if i - 1 in valid else kernel // 2
-            layers.append(nn.Conv2d(channels, width, kernel, padding=padding, bias=False))
+            layers.append(nn.Conv2d(channels, width, kernel, stride, padding, bias=i > num_norms))
             if i in pooled:
                 layers.append(nn.MaxPool2d(2))
-            layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            if i <= num_norms:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.ReLU(inplace=True))
             channels = width
-        layers += [nn.Dropout2d(dropout), nn.Conv2d(channels, NUM_CLASSES, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        self.layers = nn.Sequential(*layers)
+        layers += [nn.Dropout2d(dropout), nn.Conv2d(channels, NUM_CLASSES, 1)]
+        if num_norms > len(convolutions):
+            layers.append(nn.BatchNorm2d(NUM_CLASSES))
+        self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)

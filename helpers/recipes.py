@@ -1,15 +1,16 @@
 """Named recipes: a network and how it is trained, as frozen data, and what is built from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
 import torch
 from torch import nn
-from torch.optim import SGD
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, OneCycleLR
 
 from helpers.data import Batches, Split, random_affine
 from helpers.model import BaselineNet, ConvNet
+from helpers.muon import Muon
 
 
 @dataclass(frozen=True)
@@ -18,36 +19,48 @@ class Recipe:
 
     Args:
         stages: of `ConvNet`; None stands for `BaselineNet`.
-        stem_kernel, unpadded: of `ConvNet`.
+        unpadded, num_norms: of `ConvNet`.
         dropout: of either network.
-        lr: learning rate of SGD; its peak, if `one_cycle`.
-        one_cycle: rise to `lr` over the first quarter of the steps, then anneal to zero by a cosine
-            (Smith and Topin, arXiv:1708.07120), with Nesterov momentum.
-        lr_decay: without `one_cycle`, the factor by which the learning rate shrinks in each epoch.
+        lr: learning rate of SGD; its peak, if there is a cycle.
+        muon_lr: the same for convolutions of more than one channel, trained by `Muon` then; 0 for SGD alone.
+        cycle: part of the steps in which the learning rate rises to its peak, to fall to zero after
+            it (Smith and Topin, arXiv:1708.07120), with Nesterov momentum; 0 for no cycle.
+        anneal: "cos" or "linear", how it rises and falls.
+        lr_decay: without a cycle, the factor by which the learning rate shrinks in each epoch.
         degrees, shift, scale, shear: bounds of the augmentation, see `random_affine`.
+        normalize: mean and standard deviation by which images are normalised; None for the training set's.
     """
 
-    stages: tuple[tuple[int, ...], ...] | None
+    stages: tuple[tuple[int | tuple[int, ...], ...], ...] | None
     num_epochs: int
     lr: float
+    muon_lr: float = 0.0
     batch_size: int = 128
-    stem_kernel: int = 3
     unpadded: tuple[int, ...] = (-2, -1)
     dropout: float = 0.0
+    num_norms: int | None = None
     momentum: float = 0.9
     weight_decay: float = 0.0
-    one_cycle: bool = True
+    cycle: float = 0.25
+    anneal: str = "cos"
     lr_decay: float = 1.0
     degrees: float = 0
     shift: float = 0
     scale: float = 0
     shear: float = 0
+    normalize: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        """Returns the settings that differ from their defaults."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        defaults = {field.name: field.default for field in fields(self)}
+        return ", ".join(f"{name}={value}" for name, value in values.items() if value != defaults[name])
 
     def model(self) -> nn.Module:
         """Returns the network with fresh weights from torch's random source."""
         if self.stages is None:
             return BaselineNet(self.dropout)
-        return ConvNet(self.stages, stem_kernel=self.stem_kernel, unpadded=self.unpadded, dropout=self.dropout)
+        return ConvNet(self.stages, unpadded=self.unpadded, dropout=self.dropout, num_norms=self.num_norms)
 
     def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
         """Returns shuffled and, if the recipe says so, augmented batches."""
@@ -55,36 +68,36 @@ class Recipe:
         augment = partial(random_affine, **bounds) if any(bounds.values()) else None
         return Batches(split, self.batch_size, mean, std, shuffle=True, augment=augment, seed=seed, device=device)
 
-    def optimizer(self, model: nn.Module, num_steps: int) -> tuple[SGD, LRScheduler]:
-        """Returns SGD and its schedule over `num_steps`, to be stepped once per batch."""
-        sgd = SGD(
-            model.parameters(),
-            lr=self.lr,
-            momentum=self.momentum,
-            nesterov=self.one_cycle,
-            weight_decay=self.weight_decay,
-            fused=True,  # one kernel for all parameters: with layers this small, calls cost more than sums
+    def optimizer(self, model: nn.Module, num_steps: int) -> tuple[Optimizer, LRScheduler]:
+        """Returns the optimizer and its schedule over `num_steps`, to be stepped once per batch."""
+        settings = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        if self.muon_lr:
+            wide = [p for p in model.parameters() if p.ndim > 1 and p.shape[1] > 1]
+            rest = [p for p in model.parameters() if not (p.ndim > 1 and p.shape[1] > 1)]
+            groups = [{"params": wide, "lr": self.muon_lr, "orthogonal": True, "weight_decay": 0}, {"params": rest}]
+            optimizer = Muon(groups, self.lr, **settings)
+        else:
+            # Fused, one kernel for all parameters: with layers this small, calls cost more than sums.
+            optimizer = SGD(model.parameters(), self.lr, nesterov=self.cycle > 0, fused=True, **settings)
+        if not self.cycle:
+            return optimizer, ExponentialLR(optimizer, self.lr_decay ** (self.num_epochs / num_steps))
+        peaks = [group["lr"] for group in optimizer.param_groups]
+        return optimizer, OneCycleLR(
+            optimizer,
+            peaks,
+            total_steps=num_steps,
+            pct_start=self.cycle,
+            anneal_strategy=self.anneal,
+            cycle_momentum=False,
         )
-        if self.one_cycle:
-            return sgd, OneCycleLR(sgd, self.lr, total_steps=num_steps, pct_start=0.25)
-        return sgd, ExponentialLR(sgd, self.lr_decay ** (self.num_epochs / num_steps))
 
 
 RECIPES = {
-    "baseline": Recipe(
-        stages=None,
-        num_epochs=20,
-        lr=0.01,
-        momentum=0.5,
-        one_cycle=False,
-        lr_decay=0.92,
-        dropout=0.1,
-    ),
+    "baseline": Recipe(stages=None, num_epochs=20, lr=0.01, momentum=0.5, cycle=0, lr_decay=0.92, dropout=0.1),
     "notebook": Recipe(
-        stages=((8,), (16, 16), (16, 24, 24)),
-        stem_kernel=4,
+        stages=(((8, 4),), (16, 16), (16, 24, 24)),
         unpadded=(0, -2, -1),
-        num_epochs=6,
+        num_epochs=7,
         lr=0.1,
         dropout=0.05,
         weight_decay=5e-4,

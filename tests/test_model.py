@@ -47,7 +47,7 @@ def test_shared_weights_count_once():
 
 
 @pytest.mark.parametrize(
-    "make", [BaselineNet, our_net, lambda: ConvNet([[4]]), lambda: ConvNet([[4], [6], [8, 8]], stem_kernel=5)]
+    "make", [BaselineNet, our_net, lambda: ConvNet([[4]]), lambda: ConvNet([[(4, 5, 2)], [6, (8, 1)]])]
 )
 def test_logits_have_one_row_per_image(make):
     assert make()(torch.randn(3, 1, 28, 28)).shape == (3, 10)

@@ -1,6 +1,10 @@
 """Recipes and the table of results, on the first real digits."""
 
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,7 +42,84 @@ def test_sweep_keeps_a_row_per_seed_and_skips_what_is_done(small, capsys):
     sweep_main(small, "tiny", "--seeds", "0-2", "--split", "test")
     assert capsys.readouterr().out.count("tiny, seed") == 1
     assert sweep.read_results("tiny")[:2] == rows
-    assert "| tiny |" in sweep.summary()
+    assert "| tiny |" in sweep.table(["tiny"])
+
+
+def test_rows_of_other_settings_are_refused(small):
+    sweep_main(small, "tiny", "--split", "test")
+    small.setattr(sweep, "RECIPES", {"tiny": dataclasses.replace(TINY, lr=0.1)})
+    with pytest.raises(ValueError, match=r"tiny\.csv has rows of tiny made by other settings"):
+        sweep.read_results("tiny")
+
+
+def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("helpers.train.train_epoch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sweep_main(small, "tiny")
+    assert sweep.read_results("tiny", "validation") == []
+
+
+def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
+    def diverge(recipe, seed, *args):
+        if seed == 0:
+            raise FloatingPointError("training has diverged")
+        return run(recipe, seed, *args)
+
+    run = sweep.run
+    small.setattr(sweep, "run", diverge)
+    sweep_main(small, "tiny", "--seeds", "0-1")
+    assert "training has diverged" in capsys.readouterr().out
+    assert [row["seed"] for row in sweep.read_results("tiny", "validation")] == ["1"]
+
+
+# What a process of its own runs: the same small sweep as above, into the folder that it is given.
+SCRIPT = """
+import sys
+from pathlib import Path
+from helpers import sweep
+from helpers.data import Split, load_mnist
+from tests.test_sweep import TINY
+
+train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (3000, 1000)))
+sweep.load_mnist = lambda: (train, test)
+sweep.RESULTS, sweep.RECIPES = Path(sys.argv[1]), {"tiny": TINY}
+sweep.torch.set_num_threads(1)
+sweep.sweep("tiny", range(4), "test", "cpu")
+"""
+
+
+def start_sweep(folder: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, folder],
+        cwd=README.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def rows_without_times(monkeypatch, folder: Path) -> list[dict]:
+    monkeypatch.setattr(sweep, "RESULTS", folder)
+    monkeypatch.setattr(sweep, "RECIPES", {"tiny": TINY})
+    return [{key: row[key] for key in row if not key.endswith("seconds")} for row in sweep.read_results("tiny")]
+
+
+def test_a_killed_sweep_goes_on_and_two_at_once_share_the_runs(tmp_path, monkeypatch):
+    unbroken, killed = start_sweep(tmp_path / "unbroken"), start_sweep(tmp_path / "killed")
+    for line in killed.stdout:
+        if line.startswith("tiny, seed 2"):
+            os.kill(killed.pid, signal.SIGKILL)  # in the middle of the third run
+    assert killed.wait() == -signal.SIGKILL and unbroken.wait() == 0
+    assert len(rows_without_times(monkeypatch, tmp_path / "killed")) == 2
+
+    both = [start_sweep(tmp_path / "killed") for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    rows = rows_without_times(monkeypatch, tmp_path / "killed")
+    assert sorted(rows, key=lambda row: row["seed"]) == rows_without_times(monkeypatch, tmp_path / "unbroken")
+    assert not list((tmp_path / "killed").glob("*.part"))
 
 
 def test_validation_never_touches_the_test_set(small, capsys):
@@ -68,13 +149,34 @@ def test_one_cycle_peaks_at_lr_and_ends_near_zero():
 
 
 def test_other_learning_rates_are_constant_or_shrink_by_the_epoch():
-    constant = dataclasses.replace(TINY, one_cycle=False)
+    constant = dataclasses.replace(TINY, cycle=0)
     assert list(rates(constant, 20)) == [TINY.lr] * 20
     shrinking = list(rates(dataclasses.replace(constant, lr_decay=0.5), 20))
     assert shrinking[10] == pytest.approx(TINY.lr / 2)  # two epochs of ten steps
 
 
+def test_muon_has_a_learning_rate_of_its_own():
+    recipe = dataclasses.replace(TINY, muon_lr=0.2)
+    optimizer, scheduler = recipe.optimizer(recipe.model(), 8)
+    peaks = [0.0, 0.0]
+    for _ in range(8):
+        peaks = [max(peak, group["lr"]) for peak, group in zip(peaks, optimizer.param_groups, strict=True)]
+        optimizer.step()
+        scheduler.step()
+    assert peaks == pytest.approx([0.2, 0.05])
+    shapes = [[p.ndim > 1 and p.shape[1] > 1 for p in group["params"]] for group in optimizer.param_groups]
+    assert all(shapes[0]) and not any(shapes[1])
+
+
 def test_readme_shows_the_table_of_results():
-    table = sweep.summary("test")
+    table = sweep.table(RECIPES)
     assert table.count("\n") == 1 + len(RECIPES), "a recipe has no results"
     assert table in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_results_are_of_committed_code_and_final_epochs(name):
+    for row in sweep.read_results(name):
+        assert row["commit"] and not row["commit"].endswith("-changed")
+        assert len(row["accuracies"].split()) == RECIPES[name].num_epochs == int(row["epochs"])
+        assert row["accuracies"].split()[-1] == row["accuracy"]

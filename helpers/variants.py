@@ -1,0 +1,80 @@
+"""The notebook's recipe, shortened, with one thing changed at a time: what notebook 3 measures."""
+
+from dataclasses import replace
+
+from helpers.recipes import RECIPES, Recipe
+
+# Two epochs show the differences and leave time for many variants and several seeds of each.
+OURS = replace(RECIPES["notebook"], num_epochs=2)
+
+# The changes by topic; the topics are those of the course.
+CHANGES: dict[str, dict[str, dict]] = {
+    "layers": {
+        "3 convolutions": {"stages": (((8, 4),), (16,), (24,)), "unpadded": (0, -1)},
+        "4 convolutions": {"stages": (((8, 4),), (16,), (24, 24))},
+        "8 convolutions": {"stages": (((8, 4),), (16, 16, 16), (16, 16, 24, 24))},
+    },
+    "max pooling": {
+        "one later": {"stages": (((8, 4), 16), (16, 16), (24, 24))},
+        "close to the output": {"stages": (((8, 4),), (16, 16, 16, 24), (24,))},
+        "strides instead": {"stages": (((8, 4, 2), 16, (16, 3, 2), 16, 24, 24),)},
+    },
+    "kernels": {
+        "1x1 in place of two 3x3": {"stages": (((8, 4),), (16, (16, 1)), (16, (24, 1), 24)), "unpadded": (0, -1)},
+        "first 3x3": {"stages": ((8,), (16, 16), (16, 24, 24))},
+        "first 7x7": {"stages": (((8, 7),), (16, 16), (16, 24, 24))},
+    },
+    "channels": {
+        "half as many": {"stages": (((4, 4),), (8, 8), (8, 12, 12))},
+        "twice as many": {"stages": (((16, 4),), (32, 32), (32, 48, 48))},
+    },
+    "transition": {
+        "1x1 before each pooling": {"stages": (((16, 4), (8, 1)), (16, 16, (8, 1)), (16, 24, 24))},
+        "1x1 after each pooling": {"stages": (((16, 4),), ((8, 1), 16, 16), ((8, 1), 16, 24, 24))},
+    },
+    "end of the convolutions": {
+        "at 6x6": {"unpadded": (0,)},
+        "at 4x4": {"unpadded": (0, -1)},
+        "one 6x6 kernel": {"stages": (((8, 4),), (16, 16), (16, (16, 6))), "unpadded": (0, -1)},
+    },
+    "batch norm": {
+        "none": {"num_norms": 0},
+        "none, learning rate 0.02": {"num_norms": 0, "lr": 0.02},
+        "first three convolutions": {"num_norms": 3},
+        "after the output too": {"num_norms": 7},
+    },
+    "normalisation": {
+        "pixels of 0 to 1": {"normalize": (0.0, 1.0)},
+        "pixels of 0 to 255": {"normalize": (0.0, 1 / 255)},
+    },
+    "dropout": {"none": {"dropout": 0.0}, "0.2": {"dropout": 0.2}, "0.5": {"dropout": 0.5}},
+    "learning rate": {
+        "0.003": {"lr": 0.003},
+        "0.01": {"lr": 0.01},
+        "0.03": {"lr": 0.03},
+        "0.3": {"lr": 0.3},
+        "1.0": {"lr": 1.0},
+        "0.1 throughout": {"cycle": 0},
+        "0.01 throughout": {"cycle": 0, "lr": 0.01},
+    },
+    "batch size": {
+        "32": {"batch_size": 32},
+        "512": {"batch_size": 512},
+        "2048": {"batch_size": 2048},
+        "2048, learning rate 0.8": {"batch_size": 2048, "lr": 0.8},
+    },
+    "augmentation": {
+        "none": {"degrees": 0, "shift": 0, "scale": 0, "shear": 0},
+        "twice as strong": {"degrees": 12, "shift": 2, "scale": 0.16, "shear": 6},
+    },
+    "optimiser": {"Muon": {"muon_lr": 0.05, "lr": 0.05}},
+}
+
+VARIANTS: dict[str, Recipe] = {
+    "ours": OURS,
+    **{
+        f"{topic}: {label}": replace(OURS, **change)
+        for topic, labels in CHANGES.items()
+        for label, change in labels.items()
+    },
+}
