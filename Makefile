@@ -4,19 +4,19 @@ READY := .venv/ready
 .PHONY: run test notebooks images clean
 
 run: $(READY)
-	$(PYTHON) -m helpers.notebook notebooks/2_mnist.ipynb --output build
+	$(PYTHON) -m tools.notebook notebooks/2_mnist.ipynb --output build
 
 test: $(READY)
 	$(PYTHON) -m pytest --nbval
 
 # Executes every notebook in place, as it is committed.
 notebooks: $(READY)
-	$(PYTHON) -m helpers.notebook notebooks/*.ipynb
+	$(PYTHON) -m tools.notebook notebooks/*.ipynb
 
 # Writes the workbook and the pictures of the README.
 images: $(READY)
-	$(PYTHON) -m helpers.workbook
-	$(PYTHON) -m helpers.images
+	$(PYTHON) -m tools.workbook
+	$(PYTHON) -m tools.images
 
 clean:
 	rm -rf .venv build

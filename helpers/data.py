@@ -143,5 +143,5 @@ def random_affine(
     x = (torch.arange(width, device=images.device) + 0.5) * (2 / width) - 1
     y = ((torch.arange(height, device=images.device) + 0.5) * (2 / height) - 1).unsqueeze(1)
     a, b, c, d, dx, dy = (v.view(-1, 1, 1) for v in (cos, cos * tan - sin, sin, sin * tan + cos, dx, dy))
-    grid = torch.stack([a * x + (b * y + dx), c * x + (d * y + dy)], dim=-1)  # (N, H, W, 2)
+    grid = torch.stack([a * x + (b * y + dx), c * x + (d * y + dy)], dim=1).movedim(1, -1)  # (N, H, W, 2)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

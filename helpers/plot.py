@@ -52,6 +52,7 @@ def show_curves(
     xlabel: str = "epoch",
     title: str = "",
     target: float | None = None,
+    target_name: str = "target",
     ylim: tuple[float, float] | None = None,
     log: bool = False,
     path: Path | str | None = None,
@@ -59,7 +60,7 @@ def show_curves(
     """Plots up to six named curves of (x, y) points, each in a colour and line of its own.
 
     Args:
-        target: draws a dotted line at this height.
+        target: draws a dotted line at this height, with its name.
         log: makes both axes logarithmic.
     """
     figure, axis = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
@@ -69,7 +70,8 @@ def show_curves(
         axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
     if target is not None:
         axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-        axis.annotate(f"target {target:g}", (1, target), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+        text = f"{target_name} {target:g}"
+        axis.annotate(text, (1, target), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     if log:
         axis.loglog()
     else:
@@ -78,6 +80,39 @@ def show_curves(
     axis.grid(alpha=0.3)
     if len(curves) > 1:
         axis.legend()
+    _finish(figure, path)
+
+
+def show_points(
+    points: dict[str, tuple[float, float, float]],
+    others: dict[str, tuple[float, float]],
+    xlabel: str,
+    *,
+    title: str = "",
+    target: float | None = None,
+    path: Path | str | None = None,
+) -> None:
+    """Plots accuracy in percent over something that it costs, on a logarithmic axis, each point named.
+
+    Args:
+        points: (x, mean accuracy, standard deviation) by name, drawn with error bars.
+        others: (x, accuracy) of single runs by name, drawn hollow.
+    """
+    figure, axis = plt.subplots(figsize=(8, 4.8), layout="constrained")
+    for name, (x, y, spread) in points.items():
+        axis.errorbar(x, y, spread, fmt="o", color=BLUE, capsize=4)
+        axis.annotate(name, (x, y), xytext=(7, 5), textcoords="offset points", color=BLUE)
+    for name, (x, y) in others.items():
+        axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
+        axis.annotate(name, (x, y), xytext=(7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
+    if target is not None:
+        axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+        axis.annotate(f"target {target:g}", (0, target), xycoords=("axes fraction", "data"), va="bottom")
+    axis.set_xscale("log")
+    axis.margins(x=0.2)
+    axis.xaxis.set_major_formatter("{x:,g}")
+    axis.set(xlabel=xlabel, ylabel="test accuracy, final epoch (%)", title=title)
+    axis.grid(alpha=0.3, which="both")
     _finish(figure, path)
 
 

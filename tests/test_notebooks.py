@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.notebook import lean
+from tools.notebook import lean
 from helpers.recipes import RECIPES, Recipe
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS
-from helpers.workbook import CELLS, COLUMNS, PATH, TABLE_ROW, write_workbook
+from tools.workbook import CELLS, COLUMNS, PATH, TABLE_ROW, write_workbook
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

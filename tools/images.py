@@ -1,4 +1,4 @@
-"""Draws the README's pictures into images/: `python -m helpers.images`."""
+"""Draws the README's pictures into images/: `python -m tools.images`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Part 1 as a spreadsheet with live formulas: `python -m helpers.workbook` writes it.
+"""Part 1 as a spreadsheet with live formulas: `python -m tools.workbook` writes it.
 
 Every number below the yellow cells is a formula; the values cached in the file are those of
 `helpers.backprop`, so it also shows in viewers that do not calculate.
@@ -191,7 +191,7 @@ def _absolute(sheet: str, row: int, column: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m helpers.workbook", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.workbook", description=__doc__)
     parser.add_argument("path", nargs="?", type=Path, default=PATH)
     path = parser.parse_args().path
     write_workbook(path)

@@ -1,0 +1,1 @@
+"""Commands around the helpers: run notebooks, draw pictures, write the workbook, measure."""

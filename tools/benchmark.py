@@ -1,0 +1,199 @@
+"""Where the time goes, in one run on one machine: `python -m tools.benchmark`.
+
+Compares our batches with the usual pipeline: torchvision's MNIST with RandomAffine, ToTensor and
+Normalize on PIL images, in a DataLoader with two workers. Both draw rotation, shift, scale and shear
+within the same bounds. Then it takes the training of `fastest` apart, down to the floor that the
+machine's rate of matrix products sets.
+"""
+
+import argparse
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import datasets, transforms
+
+from helpers.data import Batches, Split, load_mnist, mean_and_std
+from helpers.download import data_root
+from helpers.recipes import RECIPES
+from helpers.train import evaluate, set_seed, train_epoch
+
+FASTEST, BASELINE = RECIPES["fastest"], RECIPES["baseline"]
+NUM_STEPS = 100  # taken apart
+
+# What the profiler calls the work of a step. The first name that is part of an operator's counts.
+OPERATORS = {
+    "convolution": "convolutions",
+    "batch_norm": "batch norm",
+    "pool": "max pooling",
+    "relu": "ReLU",
+    "threshold": "ReLU",
+    "clamp": "ReLU",
+    "grid_sampler": "augmentation: sampling",
+}
+
+
+def usual_batches(mean: float, std: float) -> DataLoader:
+    """Returns the usual pipeline with the bounds and the batch size of `fastest`."""
+    shift, scale = FASTEST.shift / 28, FASTEST.scale
+    augment = transforms.RandomAffine(
+        FASTEST.degrees,
+        translate=(shift, shift),
+        scale=(1 - scale, 1 + scale),
+        shear=FASTEST.shear,
+        interpolation=transforms.InterpolationMode.BILINEAR,
+    )
+    transform = transforms.Compose([augment, transforms.ToTensor(), transforms.Normalize((mean,), (std,))])
+    dataset = datasets.MNIST(data_root(), transform=transform)
+    return DataLoader(dataset, BASELINE.batch_size, shuffle=True, num_workers=2)
+
+
+def read_epoch(batches: Iterable, device: torch.device) -> None:
+    """Brings every batch to the device and does nothing with it."""
+    for images, _ in batches:
+        images.to(device)
+
+
+def train_baseline(batches: Iterable, device: torch.device) -> None:
+    """Trains the baseline network for one epoch."""
+    set_seed(0)
+    model = BASELINE.model().to(device, memory_format=torch.channels_last)
+    optimizer, _ = BASELINE.optimizer(model, len(batches))
+    on_device = ((images.to(device), labels.to(device)) for images, labels in batches)
+    train_epoch(model, on_device, optimizer)
+
+
+def seconds(function: Callable, *args) -> float:
+    """Times one call, until the device has finished."""
+    wait()
+    start = time.perf_counter()
+    function(*args)
+    wait()
+    return time.perf_counter() - start
+
+
+def wait() -> None:
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+
+
+def compare_pipelines(train: Split, mean: float, std: float, device: torch.device, repeats: int) -> float:
+    """Prints both pipelines' times and returns the usual one's for an epoch of the baseline network."""
+    ours = FASTEST.train_batches(train, mean, std, seed=0, device=device)
+    ours.batch_size = BASELINE.batch_size
+    pipelines = {"ours": ours, "usual": usual_batches(mean, std)}
+    for title, work in {"batches alone": read_epoch, "an epoch of BaselineNet": train_baseline}.items():
+        times = {name: [] for name in pipelines}
+        for _ in range(repeats):
+            for name, batches in pipelines.items():
+                times[name].append(seconds(work, batches, device))
+        ours, usual = (median(times[name]) for name in pipelines)
+        rates = f"{len(train.images) / ours:9,.0f} and {len(train.images) / usual:6,.0f} images/s"
+        print(f"{title:24} ours {ours:7.2f} s   usual {usual:7.2f} s   ratio {usual / ours:5.1f}   {rates}", flush=True)
+    return usual
+
+
+def train_fastest(train: Split, test: Split, mean: float, std: float, device: torch.device) -> tuple[float, float]:
+    """Trains `fastest` and returns its training time, without the scoring, and its final accuracy."""
+    set_seed(0)
+    model = FASTEST.model().to(device, memory_format=torch.channels_last)
+    batches = FASTEST.train_batches(train, mean, std, seed=0, device=device)
+    optimizer, scheduler = FASTEST.optimizer(model, FASTEST.num_epochs * len(batches))
+    spent = sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(FASTEST.num_epochs))
+    return spent, evaluate(model, Batches(test, 1000, mean, std, device=device)).accuracy
+
+
+def take_apart(train: Split, mean: float, std: float, device: torch.device) -> None:
+    """Prints the share of each part of a step of `fastest`, then of each kind of operator, then the floor."""
+    model = FASTEST.model().to(device, memory_format=torch.channels_last)
+    batches = FASTEST.train_batches(train, mean, std, seed=0, device=device)
+    optimizer, scheduler = FASTEST.optimizer(model, FASTEST.num_epochs * len(batches))
+    source, spent = iter(batches), Counter()
+
+    def part(name: str, function: Callable):
+        wait()
+        start = time.perf_counter()
+        result = function()
+        wait()
+        spent[name] += time.perf_counter() - start
+        return result
+
+    def step() -> None:
+        images, labels = part("batch and augmentation", lambda: next(source))
+        loss = part("forward", lambda: F.cross_entropy(model(images), labels))
+        part("backward", lambda: (optimizer.zero_grad(), loss.backward()))
+        part("optimiser and schedule", lambda: (optimizer.step(), scheduler.step()))
+
+    for _ in range(10):  # the first steps choose kernels and fill caches
+        step()
+    spent.clear()
+    for _ in range(NUM_STEPS):
+        step()
+    total = spent.total() / NUM_STEPS
+    print(f"\na step of fastest, {FASTEST.batch_size} images: {1000 * total:.1f} ms")
+    for name, value in spent.items():
+        print(f"  {name:32} {value / spent.total():6.1%}")
+
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA][: 1 + torch.cuda.is_available()]) as profiler:
+        for _ in range(20):
+            step()
+    key = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    kinds = Counter()
+    for event in profiler.key_averages():
+        kind = next((kind for word, kind in OPERATORS.items() if word in event.key.lower()), "all the rest")
+        kinds[kind] += getattr(event, key)
+    print("the same by kind of operator:")
+    for kind, value in kinds.most_common():
+        print(f"  {kind:32} {value / kinds.total():6.1%}")
+
+    with FlopCounterMode(display=False) as counter:
+        images, labels = next(source)
+        F.cross_entropy(model(images), labels).backward()
+    rate = matmul_rate(device)
+    floor = counter.get_total_flops() / rate
+    share = kinds["convolutions"] / kinds.total()
+    print(
+        f"floor: {counter.get_total_flops() / 1e9:.2f} GFLOP of convolutions a step at {rate / 1e9:.0f} GFLOP/s, the rate "
+        f"of a 1024 x 1024 product, would take {1000 * floor:.1f} ms; the step takes {total / floor:.1f} times as long, "
+        f"its convolutions alone {share * total / floor:.1f} times"
+    )
+
+
+def matmul_rate(device: torch.device, size: int = 1024, repeats: int = 20) -> float:
+    """Returns the best rate seen of a float32 matrix product, in FLOP/s."""
+    a, b = torch.randn(2, size, size, device=device)
+    return max(2 * size**3 / seconds(torch.mm, a, b) for _ in range(repeats))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3, help="the two pipelines take turns; medians are printed")
+    repeats = max(1, parser.parse_args().repeats)
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+    train, test = load_mnist()
+    mean, std = mean_and_std(train.images)
+    print(
+        f"{device.type} on {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"torchvision {torchvision.__version__}, median of {repeats}, 60,000 augmented images"
+    )
+    usual = compare_pipelines(train, mean, std, device, repeats)
+    runs = [train_fastest(train, test, mean, std, device) for _ in range(repeats)]
+    fastest = median(spent for spent, _ in runs)
+    print(
+        f"fastest: {runs[0][1]:.2f} % after {FASTEST.num_epochs} epochs, {fastest:.1f} s of training; "
+        f"{BASELINE.num_epochs} epochs of BaselineNet in the usual pipeline, at {usual:.1f} s each, "
+        f"would take {BASELINE.num_epochs * usual / fastest:.0f} times as long"
+    )
+    take_apart(train, mean, std, device)
+
+
+if __name__ == "__main__":
+    main()
