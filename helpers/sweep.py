@@ -37,7 +37,7 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
     Raises:
         KeyboardInterrupt: training was interrupted; what is unfinished is not a result.
     """
-    device = torch.device(device)
+    device, code = torch.device(device), commit()
     train, test = load_mnist()
     mean, std = recipe.normalize or mean_and_std(train.images)
     if split == "validation":
@@ -64,7 +64,7 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device} {platform.machine()}",
         "threads": torch.get_num_threads(),
         "versions": f"python {platform.python_version()} torch {torch.__version__}",
-        "commit": commit(),
+        "commit": code,
         "accuracies": " ".join(f"{score.accuracy:.2f}" for score in history.test),
         "losses": " ".join(f"{score.loss:.5f}" for score in history.test),
     }
@@ -153,6 +153,23 @@ def mean_curve(name: str, column: str) -> list[tuple[int, float]]:
     """Returns (epoch, mean over the runs on the test split) of `accuracies` or `losses`."""
     runs = [map(float, row[column].split()) for row in read_results(name)]
     return [(epoch, statistics.mean(values)) for epoch, values in enumerate(zip(*runs, strict=True), start=1)]
+
+
+def point(name: str, column: str) -> tuple[float, float, float]:
+    """Returns the mean of `column`, and mean and standard deviation of the final test accuracy, over the runs."""
+    rows = read_results(name)
+    accuracies = [float(row["accuracy"]) for row in rows]
+    return (
+        statistics.mean(float(row[column]) for row in rows),
+        statistics.mean(accuracies),
+        statistics.stdev(accuracies),
+    )
+
+
+def read_published() -> list[dict[str, str]]:
+    """Returns the single runs that others published, with their sources."""
+    with (RESULTS / "published.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def summary(name: str, split: str = "test") -> list[str]:

@@ -159,11 +159,11 @@ def take_apart(train: Split, mean: float, std: float, device: torch.device) -> N
         F.cross_entropy(model(images), labels).backward()
     rate = matmul_rate(device)
     floor = counter.get_total_flops() / rate
-    share = kinds["convolutions"] / kinds.total()
+    ratio = total / floor
     print(
-        f"floor: {counter.get_total_flops() / 1e9:.2f} GFLOP of convolutions a step at {rate / 1e9:.0f} GFLOP/s, the rate "
-        f"of a 1024 x 1024 product, would take {1000 * floor:.1f} ms; the step takes {total / floor:.1f} times as long, "
-        f"its convolutions alone {share * total / floor:.1f} times"
+        f"floor: {counter.get_total_flops() / 1e9:.2f} GFLOP of convolutions a step would take {1000 * floor:.1f} ms at the "
+        f"{rate / 1e9:.0f} GFLOP/s of a 1024 x 1024 product;\nthe step takes {ratio:.1f} times as long, "
+        f"its convolutions alone {ratio * kinds['convolutions'] / kinds.total():.1f} times"
     )
 
 

@@ -6,7 +6,7 @@ from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
 from helpers.model import count_parameters, receptive_field
 from helpers.recipes import RECIPES
-from helpers.sweep import mean_curve
+from helpers.sweep import mean_curve, point, read_published
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 
@@ -42,6 +42,14 @@ def main() -> None:
         target=99.4,
         ylim=(95, 100),
         path=IMAGES / "accuracy.png",
+    )
+    plot.show_points(
+        {name: point(name, "parameters") for name in RECIPES if name != "baseline"},
+        {row["name"]: (int(row["parameters"]), float(row["accuracy"])) for row in read_published()},
+        "parameters",
+        title="Accuracy against size: ours with standard deviation over seeds, others single runs",
+        target=99.4,
+        path=IMAGES / "frontier.png",
     )
 
 
