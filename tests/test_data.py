@@ -51,7 +51,7 @@ def test_split_parts_never_overlap(seed):
 
 @pytest.mark.parametrize("num_validation", [0, -1, 10_000])
 def test_split_that_leaves_nothing_is_refused(mnist, num_validation):
-    with pytest.raises(ValueError, match="1..9999"):
+    with pytest.raises(ValueError, match=r"1\.\.9999"):
         hold_out(mnist[1], num_validation)
 
 
@@ -85,7 +85,7 @@ def test_batches_repeat_with_the_seed(mnist):
 
 @pytest.mark.parametrize("batch_size", [0, -5, 10_001])
 def test_impossible_batch_size_is_refused(mnist, batch_size):
-    with pytest.raises(ValueError, match="batch_size must be in 1..10000"):
+    with pytest.raises(ValueError, match=r"batch_size must be in 1\.\.10000"):
         Batches(mnist[1], batch_size, 0.13, 0.31)
 
 

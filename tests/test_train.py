@@ -125,7 +125,7 @@ def test_diverged_training_names_epoch_and_step(digits):
 def test_far_too_high_learning_rate_stops(digits):
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.Linear(32, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e6)
-    with pytest.raises(FloatingPointError, match="epoch  1/1, step [0-9]+: the loss is (nan|inf)"):
+    with pytest.raises(FloatingPointError, match=r"epoch  1/1, step [0-9]+: the loss is (nan|inf)"):
         fit(model, batches(digits, 2), batches(digits), 1, optimizer)
 
 

@@ -158,10 +158,11 @@ def take_apart(train: Split, mean: float, std: float, device: torch.device) -> N
         images, labels = next(source)
         F.cross_entropy(model(images), labels).backward()
     rate = matmul_rate(device)
-    floor = counter.get_total_flops() / rate
+    work = counter.get_total_flops()
+    floor = work / rate
     ratio = total / floor
     print(
-        f"floor: {counter.get_total_flops() / 1e9:.2f} GFLOP of convolutions a step would take {1000 * floor:.1f} ms at the "
+        f"floor: {work / 1e9:.2f} GFLOP of convolutions a step would take {1000 * floor:.1f} ms at the "
         f"{rate / 1e9:.0f} GFLOP/s of a 1024 x 1024 product;\nthe step takes {ratio:.1f} times as long, "
         f"its convolutions alone {ratio * kinds['convolutions'] / kinds.total():.1f} times"
     )

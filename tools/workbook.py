@@ -47,7 +47,10 @@ BACKWARD = {
 }
 COLUMNS = [*W, *FORWARD, *BACKWARD]
 EXPLANATION = [
-    "1. Forward: h1 = w1 i1 + w2 i2, h2 = w3 i1 + w4 i2 are the hidden neurons' sums, a_h = 1 / (1 + e^-h) their outputs.",
+    (
+        "1. Forward: h1 = w1 i1 + w2 i2, h2 = w3 i1 + w4 i2 are the hidden neurons' sums,"
+        " a_h = 1 / (1 + e^-h) their outputs."
+    ),
     "2. In the same way o1 = w5 a_h1 + w6 a_h2, o2 = w7 a_h1 + w8 a_h2 and a_o for the output neurons.",
     "3. Error: E1 = (t1 - a_o1)^2 / 2, E2 = (t2 - a_o2)^2 / 2, E_total = E1 + E2.",
     "4. Back through the output sigmoids: dE/do1 = (a_o1 - t1) a_o1 (1 - a_o1), and dE/do2 alike.",

@@ -1,0 +1,50 @@
+"""Checkpoints: training that is cut off and resumed ends with the same numbers as unbroken training."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from helpers.files import write_whole
+
+
+class Stateful(Protocol):
+    """Models, optimizers, schedulers and batches: what can give its state and take it back."""
+
+    def state_dict(self) -> dict: ...
+    def load_state_dict(self, state: dict) -> object: ...
+
+
+def save_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
+    """Writes the states of all parts and of torch's random sources; the file is whole at any moment."""
+    state = {name: part.state_dict() for name, part in parts.items()}
+    state["random"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
+    """Gives all parts and torch's random sources the states in the file, which cannot run code.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or of other parts than these: another network, say.
+    """
+    data = path.read_bytes()
+    advice = "Delete it to train from the start, or name another file."
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is no whole checkpoint. {advice}") from error
+    try:
+        random = state["random"]
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is of another network or run: {error}. {advice}") from error
+    torch.set_rng_state(random["cpu"])
+    if len(random["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(random["cuda"])
