@@ -109,7 +109,7 @@ RECIPES = {
     "fastest": Recipe(
         stages=(((8, 5, 2), 16, 16), (24, 24, 32)),
         unpadded=(0, -2, -1),
-        num_epochs=4,
+        num_epochs=3,
         lr=0.1,
         muon_lr=0.1,
         batch_size=256,
