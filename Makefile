@@ -1,13 +1,22 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: run test notebooks images clean
+.PHONY: run test lint notebooks images colab clean
 
 run: $(READY)
 	$(PYTHON) -m tools.notebook notebooks/2_mnist.ipynb --output build
 
 test: $(READY)
 	$(PYTHON) -m pytest --nbval
+
+lint: $(READY)
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+
+# Writes the repository's address into notebooks and README: make colab REPO=owner/name [BRANCH=main]
+BRANCH := main
+colab: $(READY)
+	$(PYTHON) -m tools.colab $(REPO) --branch $(BRANCH)
 
 # Executes every notebook in place, as it is committed.
 notebooks: $(READY)

@@ -69,7 +69,8 @@ class Batches:
         seed: of the generator that shuffles and augments. It runs on from epoch to epoch.
 
     Raises:
-        ValueError: images and labels differ in number, or the batch size is not in 1..number.
+        ValueError: images are not uint8 (N, H, W), labels not N integers from 0 to 9, or the batch size
+            is not in 1..N.
     """
 
     def __init__(
@@ -84,8 +85,14 @@ class Batches:
         seed: int = 0,
         device: torch.device | str = "cpu",
     ):
-        if len(split.images) != len(split.labels):
-            raise ValueError(f"{len(split.images)} images but {len(split.labels)} labels")
+        if split.images.dtype != torch.uint8 or split.images.ndim != 3:
+            shape, dtype = tuple(split.images.shape), split.images.dtype
+            raise ValueError(f"images must be uint8 of shape (N, height, width), got {dtype} of shape {shape}")
+        if split.labels.shape != split.images.shape[:1]:
+            raise ValueError(f"{len(split.images)} images but labels of shape {tuple(split.labels.shape)}")
+        wrong = split.labels.is_floating_point() or (split.labels.long() < 0) | (split.labels.long() > 9)
+        if torch.as_tensor(wrong).any():
+            raise ValueError(f"labels must be integers from 0 to 9, got {split.labels.unique().tolist()[:20]}")
         if not 1 <= batch_size <= len(split.images):
             raise ValueError(f"batch_size must be in 1..{len(split.images)}, got {batch_size}")
         self.images = split.images.unsqueeze(1).to(device)  # (N, 1, 28, 28), uint8

@@ -210,6 +210,10 @@ def main() -> None:
     args = parser.parse_args()
     if unknown := set(args.recipes) - set(names):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    try:
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        parser.error(f"device {args.device} cannot be used here, take cpu: {str(error).splitlines()[0]}")
     for name in args.recipes:
         sweep(name, args.seeds, args.split, args.device)
     print(table(args.recipes or (RECIPES if args.split == "test" else names), args.split))

@@ -151,6 +151,7 @@ def fit(
     Raises:
         ValueError: `num_epochs` is less than 1, or the checkpoint is damaged or of another run.
         FloatingPointError: see `train_epoch`.
+        MemoryError: a batch needs more memory than the device has.
     """
     if num_epochs < 1:
         raise ValueError(f"num_epochs must be at least 1, got {num_epochs}")
@@ -178,6 +179,12 @@ def fit(
             )
             if path is not None:
                 save_checkpoint(path, parts)
+    except RuntimeError as error:
+        # On a GPU this is torch.OutOfMemoryError; on a CPU only the text tells.
+        if "memory" not in str(error):
+            raise
+        message = f"epoch {len(history.test) + 1}: a batch does not fit into the device's memory; lower batch_size"
+        raise MemoryError(message) from error
     except KeyboardInterrupt:
         print(f"Interrupted in epoch {len(history.test) + 1}: history and weights are those so far.")
     return history

@@ -56,14 +56,22 @@ def test_split_that_leaves_nothing_is_refused(mnist, num_validation):
 
 
 def test_an_epoch_holds_every_image_once(mnist):
-    numbered = Split(mnist[1].images[:1000], torch.arange(1000))
-    batches = Batches(numbered, 128, 0, 1, shuffle=True)
-    first, second = (torch.cat([labels for _, labels in batches]).tolist() for _ in range(2))
+    images = mnist[1].images[:1000].clone()
+    images[:, 0, 0], images[:, 0, 1] = torch.arange(1000) % 250, torch.arange(1000) // 250  # a number in the margin
+    batches = Batches(Split(images, mnist[1].labels[:1000]), 128, 0, 1, shuffle=True)
+
+    def epoch():
+        for batch, labels in batches:
+            pixels = (255 * batch[:, 0]).round().to(torch.uint8)
+            numbers = pixels[:, 0, 0].long() + 250 * pixels[:, 0, 1].long()
+            assert torch.equal(pixels, images[numbers])
+            assert torch.equal(labels, mnist[1].labels[numbers].long())
+            yield from numbers.tolist()
+
+    first, second = list(epoch()), list(epoch())
     assert len(batches) == 8
     assert sorted(first) == sorted(second) == list(range(1000))
     assert first != second
-    images, labels = next(iter(batches))
-    assert torch.equal(images[:, 0], mnist[1].images[labels] / 255)
 
 
 def test_batches_are_normalised(mnist):
@@ -90,7 +98,7 @@ def test_impossible_batch_size_is_refused(mnist, batch_size):
 
 
 def test_images_without_labels_are_refused(mnist):
-    with pytest.raises(ValueError, match="10000 images but 9 labels"):
+    with pytest.raises(ValueError, match="10000 images but labels of shape"):
         Batches(Split(mnist[1].images, mnist[1].labels[:9]), 8, 0.13, 0.31)
 
 

@@ -5,8 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.data import Batches, Split, mean_and_std
 from helpers.digit import predict_digit, read_digit
 from helpers.recipes import RECIPES
+from helpers.train import evaluate, set_seed, train_epoch
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,33 @@ def test_size_place_margin_and_polarity_do_not_matter(digits, invert):
         differences.append(difference(read_digit(255 - picture if invert else picture), digit))
     # Rounding may move a digit by one pixel, which alone makes about 20.
     assert np.mean(differences) < 10 and max(differences) < 25
+
+
+@pytest.fixture(scope="module")
+def trained(mnist):
+    """A network after a part of an epoch, about 97 %, and what normalises its images."""
+    recipe, (mean, std) = RECIPES["fastest"], mean_and_std(mnist[0].images)
+    part = Split(mnist[0].images[:20000], mnist[0].labels[:20000])
+    set_seed(0)
+    model = recipe.model().to(memory_format=torch.channels_last)
+    batches = recipe.train_batches(part, mean, std, seed=0, device="cpu")
+    train_epoch(model, batches, *recipe.optimizer(model, len(batches)))
+    return model, mean, std
+
+
+def test_test_digits_drawn_anew_are_recognised_as_well(mnist, trained):
+    """Larger by 2 to 4, anywhere on a larger sheet, every other one dark on light."""
+    model, mean, std = trained
+    random, count = np.random.default_rng(0), 2000
+    images, labels = mnist[1].images[:count], mnist[1].labels[:count]
+    drawn = []
+    for i, image in enumerate(images):
+        picture = np.pad(enlarge(image.numpy(), random.integers(2, 5)), random.integers(0, 60, (2, 2)))
+        drawn.append(read_digit(255 - picture if i % 2 else picture))
+    plain, anew = (
+        evaluate(model, Batches(Split(x, labels), 500, mean, std)).accuracy for x in (images, torch.stack(drawn))
+    )
+    assert plain > 95 and abs(plain - anew) < 1
 
 
 def test_every_kind_of_picture_gives_the_same_image(digits, tmp_path):

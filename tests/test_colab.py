@@ -1,0 +1,165 @@
+"""The set-up cell in an empty folder with a stand-in for Colab, and the address in all its places."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools.colab import ADDRESS, BLOCK, ROOT, origin, write_address
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def setup_cell(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return next(cell.source for cell in cells if cell.cell_type == "code" and "REPOSITORY" in cell.source)
+
+
+def git(*words, cwd):
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", *identity, *words], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A bare repository that holds `helpers`, as its own branch `main`."""
+    source = tmp_path_factory.mktemp("source")
+    shutil.copytree(ROOT / "helpers", source / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+    git("init", "--quiet", "--initial-branch=main", cwd=source)
+    git("add", "-A", cwd=source)
+    git("commit", "--quiet", "-m", "helpers", cwd=source)
+    git("clone", "--quiet", "--bare", source, source / "bare.git", cwd=source)
+    return f"file://{source / 'bare.git'}"
+
+
+def run_cell(folder: Path, address: str, branch="main", times=1, colab=True) -> subprocess.CompletedProcess:
+    """Runs the cell in a new process, as a kernel would: several times, then imports `helpers`."""
+    cell = setup_cell(NOTEBOOKS[0]).replace(
+        'REPOSITORY, BRANCH = "", "main"', f'REPOSITORY, BRANCH = "{address}", "{branch}"'
+    )
+    assert address in cell
+    lines = ["import sys, types"]
+    if colab:  # Colab's kernel has imported this before the first cell runs
+        lines.append("sys.modules['google.colab'] = types.ModuleType('google.colab')")
+    lines += [f"exec({cell!r})"] * times
+    lines += ["import helpers.files", "print(helpers.files.__file__)", "print(sys.path.count(str(root)))"]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_cell_is_the_same_everywhere():
+    assert len({setup_cell(path) for path in NOTEBOOKS}) == 1
+
+
+def test_clones_imports_and_survives_rerun_and_restart(address, tmp_path):
+    (tmp_path / "my_notes.txt").write_text("mine")
+    for _ in range(2):  # the second time after a restart of the kernel
+        done = run_cell(tmp_path, address, times=3)
+        assert done.stdout.split() == [str(tmp_path / "repository" / "helpers" / "files.py"), "1"], done.stderr
+    (tmp_path / "repository" / "helpers" / "changed.py").write_text("# by the reader")
+    assert run_cell(tmp_path, address).returncode == 0
+    assert (tmp_path / "repository" / "helpers" / "changed.py").exists()
+    assert (tmp_path / "my_notes.txt").read_text() == "mine"
+    history = subprocess.run(["git", "rev-list", "--all", "--count"], cwd=tmp_path / "repository", capture_output=True)
+    assert history.stdout.strip() == b"1"
+
+
+def test_never_clones_into_a_clone(address, tmp_path):
+    run_cell(tmp_path, address)
+    for folder in (tmp_path / "repository", tmp_path / "repository" / "helpers"):
+        assert run_cell(folder, address).stdout.startswith(str(tmp_path / "repository" / "helpers"))
+    assert len(list(tmp_path.rglob(".git"))) == 1
+
+
+def test_inside_the_repository_nothing_is_cloned():
+    before = sorted(ROOT.iterdir())
+    done = run_cell(ROOT / "notebooks", "file:///nowhere", colab=False)
+    assert done.stdout.split() == [str(ROOT / "helpers" / "files.py"), "1"], done.stderr
+    assert sorted(ROOT.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("address_of", "branch", "colab", "message"),
+    [
+        ("", "main", True, "Set REPOSITORY in this cell, such as"),
+        ("file:///nowhere", "main", True, "Is REPOSITORY right, and public.* git says: .*nowhere"),
+        (None, "absent", True, "git says: .*absent"),
+        (None, "main", False, "open this notebook inside its repository, or in Colab"),
+    ],
+)
+def test_a_failing_set_up_says_what_to_do(address, tmp_path, address_of, branch, colab, message):
+    done = run_cell(tmp_path, address if address_of is None else address_of, branch, colab=colab)
+    assert done.returncode == 1 and re.search(f"RuntimeError: .*{message}", done.stderr, re.DOTALL)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_the_way_is_left_alone(address, tmp_path):
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository" / "work.txt").write_text("mine")
+    done = run_cell(tmp_path, address)
+    assert "already exists and is not an empty directory" in done.stderr
+    assert [path.name for path in (tmp_path / "repository").iterdir()] == ["work.txt"]
+
+
+def notebooks_in(root: Path) -> list[Path]:
+    return sorted((root / "notebooks").glob("*.ipynb"))
+
+
+def addresses(root: Path) -> set:
+    found = {tuple(ADDRESS.search(path.read_text(encoding="utf-8")).groups()) for path in notebooks_in(root)}
+    block = BLOCK.search((root / "README.md").read_text(encoding="utf-8"))[1]
+    links = re.findall(r"research\.google\.com/github/([^/]+/[^/]+)/blob/(.+?)/notebooks/", block)
+    if not links:
+        assert block == ""
+        return found
+    assert len(links) == len(notebooks_in(root))
+    return found | {(f"https://github.com/{repository}", branch) for repository, branch in links}
+
+
+def test_all_places_agree():
+    assert len(addresses(ROOT)) == 1
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    return tmp_path
+
+
+def test_address_is_written_everywhere_replaced_and_taken_out(copy):
+    before = {path: path.read_bytes() for path in [*notebooks_in(copy), copy / "README.md"]}
+    assert len(write_address("someone/mnist", "main", copy)) == len(before)
+    assert addresses(copy) == {("https://github.com/someone/mnist", "main")}
+    assert write_address("someone/mnist", "main", copy) == []
+    write_address("a-fork/mnist.2", "try/this", copy)
+    assert addresses(copy) == {("https://github.com/a-fork/mnist.2", "try/this")}
+    for path in notebooks_in(copy):
+        nbformat.validate(nbformat.read(path, as_version=4))
+    write_address("", "main", copy)
+    assert addresses(copy) == {("", "main")}
+
+
+@pytest.mark.parametrize(
+    ("repository", "branch"), [("mnist", "main"), ("a/b/c", "main"), ("a b/c", "main"), ("a/b", 'x"y')]
+)
+def test_what_is_no_address_is_refused(copy, repository, branch):
+    with pytest.raises(ValueError, match=r"owner/name|no name of a branch"):
+        write_address(repository, branch, copy)
+    assert addresses(copy) == addresses(ROOT)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://github.com/someone/mnist.git", "git@github.com:someone/mnist.git", "https://github.com/someone/mnist"],
+)
+def test_origin_is_the_default(tmp_path, url):
+    git("init", "--quiet", cwd=tmp_path)
+    with pytest.raises(ValueError, match="REPO=owner/name"):
+        origin(tmp_path)
+    git("remote", "add", "origin", url, cwd=tmp_path)
+    assert origin(tmp_path) == "someone/mnist"
