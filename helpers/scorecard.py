@@ -111,14 +111,15 @@ def grade_techniques(model: nn.Module) -> list[Line]:
     linear = sum(call.name == "linear" for call in calls)
     norms = sum("batch_norm" in call.name for call in calls)
     with_padding, without = sum(padded), sum(k > 1 and not p for k, p in zip(kernels, padded))
+    of_all = f"of {len(convs)} convolutions"
     return [
-        Line("convolutions with padding", with_padding > 0, f"{with_padding} of {len(convs)} convolutions"),
-        Line("convolutions without padding", without > 0, f"{without} larger than 1x1"),
-        Line("1x1 convolution", 1 in kernels, f"{kernels.count(1)}"),
-        Line("batch norm", norms > 0, f"{norms}"),
+        Line("convolutions with padding", with_padding > 0, f"{with_padding} {of_all}"),
+        Line("convolutions without padding", without > 0, f"{without} {of_all}, 1x1 not counted"),
+        Line("1x1 convolution", 1 in kernels, f"{kernels.count(1)} {of_all}"),
+        Line("batch norm", norms > 0, f"{norms} times"),
         Line("dropout", any(rate > 0 for rate in rates), f"rates {rates}" if rates else "none"),
-        Line("max pooling twice", len(after) == 2, f"{len(after)}"),
-        Line("max pooling not near the output", bool(after) and min(after) >= 2, f"layers after each: {after}"),
+        Line("max pooling twice", len(after) == 2, f"{len(after)} times"),
+        Line("max pooling not near the output", bool(after) and min(after) >= 2, f"layers between: {after}, asked 2"),
         Line("global average pooling or FC", bool(ends) or linear > 0, f"{len(ends)} GAP, {linear} FC"),
     ]
 

@@ -96,8 +96,7 @@ def read_results(name: str, split: str = "test") -> list[dict[str, str]]:
     path = RESULTS / f"{name}.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(name)
     settings = {variant: str(recipe) for variant, recipe in recipes_of(name).items()}
     for row in rows:
         if settings.get(row["recipe"]) != row["settings"]:
@@ -152,20 +151,15 @@ def mean_curve(name: str, column: str) -> list[tuple[int, float]]:
     return [(epoch, statistics.mean(values)) for epoch, values in enumerate(zip(*runs, strict=True), start=1)]
 
 
-def point(name: str, column: str) -> tuple[float, float, float]:
-    """Returns the mean of `column`, and mean and standard deviation of the final test accuracy, over the runs."""
-    rows = read_results(name)
-    accuracies = [float(row["accuracy"]) for row in rows]
-    return (
-        statistics.mean(float(row[column]) for row in rows),
-        statistics.mean(accuracies),
-        statistics.stdev(accuracies),
-    )
+def accuracy_of(name: str) -> tuple[float, float]:
+    """Returns mean and standard deviation of the final test accuracy over the runs."""
+    accuracies = [float(row["accuracy"]) for row in read_results(name)]
+    return statistics.mean(accuracies), statistics.stdev(accuracies)
 
 
-def read_published() -> list[dict[str, str]]:
-    """Returns the single runs that others published, with their sources."""
-    with (RESULTS / "published.csv").open(newline="") as file:
+def read_table(name: str) -> list[dict[str, str]]:
+    """Returns the rows of `results/NAME.csv`, whatever they are: "published" single runs, measured "times"."""
+    with (RESULTS / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -23,7 +23,9 @@ from torchvision import datasets, transforms
 
 from helpers.data import Batches, Split, load_mnist, mean_and_std
 from helpers.download import data_root
+from helpers.files import write_whole
 from helpers.recipes import RECIPES
+from helpers.sweep import RESULTS, commit
 from helpers.train import evaluate, set_seed, train_epoch
 
 FASTEST, BASELINE = RECIPES["fastest"], RECIPES["baseline"]
@@ -99,6 +101,22 @@ def compare_pipelines(train: Split, mean: float, std: float, device: torch.devic
         rates = f"{len(train.images) / ours:9,.0f} and {len(train.images) / usual:6,.0f} images/s"
         print(f"{title:24} ours {ours:7.2f} s   usual {usual:7.2f} s   ratio {usual / ours:5.1f}   {rates}", flush=True)
     return usual
+
+
+def time_recipes(train: Split, mean: float, std: float, device: torch.device, repeats: int) -> None:
+    """Prints how long each recipe trains, by one epoch of it, and keeps that in results/times.csv."""
+    rows = []
+    for name, recipe in RECIPES.items():
+        set_seed(0)
+        model = recipe.model().to(device, memory_format=torch.channels_last)
+        batches = recipe.train_batches(train, mean, std, seed=0, device=device)
+        optimizer, scheduler = recipe.optimizer(model, repeats * recipe.num_epochs * len(batches))
+        epoch = median(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(repeats))
+        total = recipe.num_epochs * epoch
+        rows.append(f"{name},{total:.1f},{device.type},{torch.get_num_threads()},{torch.__version__},{commit()}")
+        print(f"{name:24} {epoch:6.2f} s an epoch, {total:7.1f} s for its {recipe.num_epochs} epochs", flush=True)
+    text = "recipe,seconds,device,threads,torch,commit\n" + "".join(f"{row}\n" for row in rows)
+    write_whole(RESULTS / "times.csv", text.encode())
 
 
 def train_fastest(train: Split, test: Split, mean: float, std: float, device: torch.device) -> tuple[float, float]:
@@ -194,6 +212,8 @@ def main() -> None:
         f"would take {BASELINE.num_epochs * usual / fastest:.0f} times as long"
     )
     take_apart(train, mean, std, device)
+    print("\ntraining time of the recipes, without the scoring:")
+    time_recipes(train, mean, std, device, repeats)
 
 
 if __name__ == "__main__":

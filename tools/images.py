@@ -6,7 +6,7 @@ from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
 from helpers.model import count_parameters, receptive_field
 from helpers.recipes import RECIPES
-from helpers.sweep import mean_curve, point, read_published
+from helpers.sweep import accuracy_of, mean_curve, read_table
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 
@@ -43,9 +43,11 @@ def main() -> None:
         ylim=(95, 100),
         path=IMAGES / "accuracy.png",
     )
+    names = [name for name in RECIPES if name != "baseline"]
+    published = [row for row in read_table("published") if int(row["parameters"]) < 30_000]
     plot.show_points(
-        {name: point(name, "parameters") for name in RECIPES if name != "baseline"},
-        {row["name"]: (int(row["parameters"]), float(row["accuracy"])) for row in read_published()},
+        {name: (count_parameters(RECIPES[name].model()), *accuracy_of(name)) for name in names},
+        {row["name"]: (int(row["parameters"]), float(row["accuracy"])) for row in published},
         "parameters",
         title="Accuracy against size: ours with standard deviation over seeds, others single runs",
         target=99.4,
