@@ -101,7 +101,7 @@ def show_points(
     figure, axis = plt.subplots(figsize=(8, 4.8), layout="constrained")
     for name, (x, y, spread) in points.items():
         axis.errorbar(x, y, spread, fmt="o", color=BLUE, capsize=4)
-        axis.annotate(name, (x, y), xytext=(7, 5), textcoords="offset points", color=BLUE)
+        axis.annotate(name, (x, y), xytext=(-7, 6), textcoords="offset points", color=BLUE, ha="right")
     for name, (x, y) in others.items():
         axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
         axis.annotate(name, (x, y), xytext=(7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
@@ -111,6 +111,7 @@ def show_points(
     axis.set_xscale("log")
     axis.margins(x=0.2)
     axis.xaxis.set_major_formatter("{x:,g}")
+    axis.xaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:e}"[0] in "25" else "")
     axis.set(xlabel=xlabel, ylabel="test accuracy, final epoch (%)", title=title)
     axis.grid(alpha=0.3, which="both")
     _finish(figure, path)
