@@ -101,7 +101,7 @@ def show_points(
     figure, axis = plt.subplots(figsize=(8, 4.8), layout="constrained")
     for name, (x, y, spread) in points.items():
         axis.errorbar(x, y, spread, fmt="o", color=BLUE, capsize=4)
-        axis.annotate(name, (x, y), xytext=(-7, 6), textcoords="offset points", color=BLUE, ha="right")
+        axis.annotate(name, (x, y + spread), xytext=(0, 4), textcoords="offset points", color=BLUE, ha="center")
     for name, (x, y) in others.items():
         axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
         axis.annotate(name, (x, y), xytext=(7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
