@@ -207,7 +207,7 @@ def main() -> None:
     runs = [train_fastest(train, test, mean, std, device) for _ in range(repeats)]
     fastest = median(spent for spent, _ in runs)
     print(
-        f"fastest: {runs[0][1]:.2f} % after {FASTEST.num_epochs} epochs, {fastest:.1f} s of training; "
+        f"fastest: {runs[0][1]:.2f} % after {FASTEST.num_epochs} epochs, {fastest:.1f} s of training;\n"
         f"{BASELINE.num_epochs} epochs of BaselineNet in the usual pipeline, at {usual:.1f} s each, "
         f"would take {BASELINE.num_epochs * usual / fastest:.0f} times as long"
     )
