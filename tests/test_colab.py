@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from tools.colab import ADDRESS, BLOCK, ROOT, origin, write_address
+from tools.notebook import execute
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -38,10 +39,9 @@ def address(tmp_path_factory):
 
 def run_cell(folder: Path, address: str, branch="main", times=1, colab=True) -> subprocess.CompletedProcess:
     """Runs the cell in a new process, as a kernel would: several times, then imports `helpers`."""
-    cell = setup_cell(NOTEBOOKS[0]).replace(
-        'REPOSITORY, BRANCH = "", "main"', f'REPOSITORY, BRANCH = "{address}", "{branch}"'
-    )
-    assert address in cell
+    line = f'REPOSITORY, BRANCH = "{address}", "{branch}"'
+    cell = re.sub(r'REPOSITORY, BRANCH = ".*?", ".*?"', line, setup_cell(NOTEBOOKS[0]))
+    assert line in cell
     lines = ["import sys, types"]
     if colab:  # Colab's kernel has imported this before the first cell runs
         lines.append("sys.modules['google.colab'] = types.ModuleType('google.colab')")
@@ -66,6 +66,23 @@ def test_clones_imports_and_survives_rerun_and_restart(address, tmp_path):
     assert (tmp_path / "my_notes.txt").read_text() == "mine"
     history = subprocess.run(["git", "rev-list", "--all", "--count"], cwd=tmp_path / "repository", capture_output=True)
     assert history.stdout.strip() == b"1"
+
+
+def test_a_whole_notebook_runs_alone_in_an_empty_folder(address, tmp_path, monkeypatch):
+    stand_in = tmp_path / "stand_in"
+    (stand_in / "google" / "colab").mkdir(parents=True)
+    for module in ("google/__init__.py", "google/colab/__init__.py"):
+        (stand_in / module).touch()
+    (stand_in / "sitecustomize.py").write_text("import google.colab")  # before the first cell, as in Colab
+    monkeypatch.setenv("PYTHONPATH", str(stand_in))
+    alone = tmp_path / "content" / NOTEBOOKS[0].name
+    alone.parent.mkdir()
+    line = f'REPOSITORY, BRANCH = \\\\"{address}\\\\", \\\\"main\\\\"'
+    alone.write_text(ADDRESS.sub(line, NOTEBOOKS[0].read_text(encoding="utf-8")), encoding="utf-8")
+    executed = execute(alone)
+    assert f'"{address}"' in setup_cell(alone)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+    assert sorted(path.name for path in alone.parent.iterdir()) == [alone.name, "repository"]
 
 
 def test_never_clones_into_a_clone(address, tmp_path):
