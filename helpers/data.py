@@ -90,8 +90,8 @@ class Batches:
             raise ValueError(f"images must be uint8 of shape (N, height, width), got {dtype} of shape {shape}")
         if split.labels.shape != split.images.shape[:1]:
             raise ValueError(f"{len(split.images)} images but labels of shape {tuple(split.labels.shape)}")
-        wrong = split.labels.is_floating_point() or (split.labels.long() < 0) | (split.labels.long() > 9)
-        if torch.as_tensor(wrong).any():
+        outside = (split.labels < 0) | (split.labels > 9)
+        if split.labels.is_floating_point() or outside.any():
             raise ValueError(f"labels must be integers from 0 to 9, got {split.labels.unique().tolist()[:20]}")
         if not 1 <= batch_size <= len(split.images):
             raise ValueError(f"batch_size must be in 1..{len(split.images)}, got {batch_size}")

@@ -68,7 +68,7 @@ def find_ink(grey: np.ndarray) -> np.ndarray:
     ink = darker if darker.sum() > lighter.sum() else lighter
     if ink.max() < LEAST_CONTRAST:
         raise ValueError("no digit found: nothing on the picture stands out from its border")
-    # Between a quarter and three quarters of the full ink the stroke's soft edge is kept as it is.
+    # Full ink is what the middle of the stroke has; a photo's paper may differ by a quarter of that.
     full = np.percentile(ink[ink > ink.max() / 2], 50)
     noise = full / 4 if _is_photo(ink, full) else 0
     return np.clip((ink - noise) / (full - noise), 0, 1) * 255

@@ -32,7 +32,10 @@ class Muon(Optimizer):
             grads = [p.grad for p in params]
             if group["weight_decay"]:
                 grads = torch._foreach_add(grads, params, alpha=group["weight_decay"])
-            averages = [self.state[p].setdefault("average", torch.zeros_like(p)) for p in params]
+            for p in params:
+                if "average" not in self.state[p]:
+                    self.state[p]["average"] = torch.zeros_like(p)
+            averages = [self.state[p]["average"] for p in params]
             # The _foreach functions handle all parameters in one call, which small layers need.
             torch._foreach_mul_(averages, group["momentum"])
             torch._foreach_add_(averages, grads)

@@ -180,8 +180,8 @@ def fit(
             if path is not None:
                 save_checkpoint(path, parts)
     except RuntimeError as error:
-        # On a GPU this is torch.OutOfMemoryError; on a CPU only the text tells.
-        if "memory" not in str(error):
+        # A GPU has a class of its own for this error, a CPU has not: only the text tells everywhere.
+        if not any(text in str(error) for text in ("out of memory", "allocate memory", "not enough memory")):
             raise
         message = f"epoch {len(history.test) + 1}: a batch does not fit into the device's memory; lower batch_size"
         raise MemoryError(message) from error

@@ -155,3 +155,15 @@ def test_no_epochs_is_refused(digits):
     model, optimizer = make()
     with pytest.raises(ValueError, match="num_epochs must be at least 1, got 0"):
         fit(model, batches(digits), batches(digits), 0, optimizer)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(digits):
+    """Torch's messages speak of memory formats, too."""
+
+    def break_down(images):
+        raise RuntimeError("required rank 4 tensor to use channels_last memory format")
+
+    model, optimizer = make()
+    model.forward = break_down
+    with pytest.raises(RuntimeError, match="memory format"):
+        fit(model, batches(digits), batches(digits), 1, optimizer)
