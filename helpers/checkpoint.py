@@ -31,7 +31,7 @@ def load_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or of other parts than these: another network, say.
+        ValueError: the file is damaged, or of another network or other hyperparameters than these.
     """
     data = path.read_bytes()
     advice = "Delete it to train from the start, or name another file."
@@ -41,6 +41,9 @@ def load_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
         raise ValueError(f"{path} is no whole checkpoint. {advice}") from error
     try:
         random = state["random"]
+        new = _settings({name: part.state_dict() for name, part in parts.items()})
+        if changed := [f"{name} was {old}" for name, old in _settings(state).items() if new.get(name, old) != old]:
+            raise ValueError(f"its hyperparameters differ, {', '.join(changed)}")
         for name, part in parts.items():
             part.load_state_dict(state[name])
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
@@ -48,3 +51,11 @@ def load_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
     torch.set_rng_state(random["cpu"])
     if len(random["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(random["cuda"])
+
+
+def _settings(state: dict[str, dict]) -> dict[str, object]:
+    """Returns those hyperparameters in a checkpoint that training leaves as they are."""
+    moving = {"params", "lr"} if "scheduler" in state else {"params"}
+    groups = enumerate(state.get("optimizer", {}).get("param_groups", []))
+    settings = {f"{key} of group {i}": group[key] for i, group in groups for key in group.keys() - moving}
+    return settings | {"number of steps": state.get("scheduler", {}).get("total_steps")}

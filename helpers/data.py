@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from helpers.download import from_idx, mnist_files
+from digits.download import from_idx, mnist_files
 
 
 class Split(NamedTuple):

@@ -1,6 +1,7 @@
 """Figures from plain data. Each shows itself in a notebook, or is saved if a path is given."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,37 +13,41 @@ from torch import Tensor
 # Okabe and Ito's palette, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
 GREY = "#888888"
+File = Path | str | None
 
 
-def _finish(figure: plt.Figure, path: Path | str | None) -> None:
-    if path is not None:
+@contextmanager
+def _drawing(width: float, height: float, title: str, path: File, **grid) -> Iterator:
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained", **grid)
+    yield axes
+    figure.suptitle(title, fontsize=12)
+    if path is None:
+        plt.show()
+    else:
         figure.savefig(path, dpi=150, facecolor="white")
         plt.close(figure)
-    else:
-        plt.show()
 
 
 def show_images(
-    images: Tensor,
-    captions: Sequence[str] | None = None,
-    *,
-    columns: int = 10,
-    title: str = "",
-    path: Path | str | None = None,
+    images: Tensor, captions: Sequence[str] = (), *, columns: int = 10, title: str = "", path: File = None
 ) -> None:
     """Shows images (N, 28, 28) in a grid, in grey, dark on light, with a caption over each."""
     rows = -(-len(images) // columns)
-    height = 1.0 if captions is None else 1.3
-    size = (0.95 * columns, height * rows + 0.5)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for axis in axes.flat:
-        axis.axis("off")
-    for i, (image, axis) in enumerate(zip(images, axes.flat)):
-        axis.imshow(image, cmap="gray_r")
-        if captions is not None:
-            axis.set_title(captions[i], fontsize=9)
-    figure.suptitle(title, fontsize=12)
-    _finish(figure, path)
+    height = (1.3 if captions else 1.0) * rows + 0.5
+    with _drawing(0.95 * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
+        for axis in axes.flat:
+            axis.axis("off")
+        for image, axis in zip(images, axes.flat):
+            axis.imshow(image, cmap="gray_r")
+        for caption, axis in zip(captions, axes.flat):
+            axis.set_title(caption, fontsize=9)
+
+
+def _show_target(axis: plt.Axes, target: float | None, name: str = "target") -> None:
+    if target is not None:
+        axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+        place = {"xycoords": ("axes fraction", "data"), "xytext": (-4, 2), "textcoords": "offset points"}
+        axis.annotate(f"{name} {target:g}", (1, target), ha="right", va="bottom", **place)
 
 
 def show_curves(
@@ -55,7 +60,7 @@ def show_curves(
     target_name: str = "target",
     ylim: tuple[float, float] | None = None,
     log: bool = False,
-    path: Path | str | None = None,
+    path: File = None,
 ) -> None:
     """Plots up to six named curves of (x, y) points, each in a colour and line of its own.
 
@@ -63,24 +68,20 @@ def show_curves(
         target: draws a dotted line at this height, with its name.
         log: makes both axes logarithmic.
     """
-    figure, axis = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
-    styles = zip([BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK], ["-", "--", "-.", ":", "-", "--"], "osD^vx")
-    for (name, points), (colour, line, marker) in zip(curves.items(), styles):
-        xs, ys = zip(*points)
-        axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
-    if target is not None:
-        axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-        text = f"{target_name} {target:g}"
-        axis.annotate(text, (1, target), xycoords=("axes fraction", "data"), ha="right", va="bottom")
-    if log:
-        axis.loglog()
-    else:
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=ylim)
-    axis.grid(alpha=0.3)
-    if len(curves) > 1:
-        axis.legend()
-    _finish(figure, path)
+    with _drawing(7.5, 4.2, title, path) as axis:
+        styles = zip([BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK], ["-", "--", "-.", ":", "-", "--"], "osD^vx")
+        for (name, points), (colour, line, marker) in zip(curves.items(), styles):
+            xs, ys = zip(*points)
+            axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
+        _show_target(axis, target, target_name)
+        if log:
+            axis.loglog()
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axis.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
+        axis.grid(alpha=0.3)
+        if len(curves) > 1:
+            axis.legend()
 
 
 def show_points(
@@ -90,7 +91,7 @@ def show_points(
     *,
     title: str = "",
     target: float | None = None,
-    path: Path | str | None = None,
+    path: File = None,
 ) -> None:
     """Plots accuracy in percent over something that it costs, on a logarithmic axis, each point named.
 
@@ -98,117 +99,92 @@ def show_points(
         points: (x, mean accuracy, standard deviation) by name, drawn with error bars.
         others: (x, accuracy) of single runs by name, drawn hollow.
     """
-    figure, axis = plt.subplots(figsize=(8, 4.8), layout="constrained")
-    for name, (x, y, spread) in points.items():
-        axis.errorbar(x, y, spread, fmt="o", color=BLUE, capsize=4)
-        axis.annotate(name, (x, y + spread), xytext=(0, 4), textcoords="offset points", color=BLUE, ha="center")
-    for name, (x, y) in others.items():
-        axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
-        axis.annotate(name, (x, y), xytext=(7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
-    if target is not None:
-        axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-        axis.annotate(f"target {target:g}", (0, target), xycoords=("axes fraction", "data"), va="bottom")
-    axis.set_xscale("log")
-    axis.margins(x=0.2)
-    axis.xaxis.set_major_formatter("{x:,g}")
-    axis.xaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:e}"[0] in "25" else "")
-    axis.set(xlabel=xlabel, ylabel="test accuracy, final epoch (%)", title=title)
-    axis.grid(alpha=0.3, which="both")
-    _finish(figure, path)
+    with _drawing(8, 4.8, title, path) as axis:
+        for name, (x, y, spread) in points.items():
+            axis.errorbar(x, y, spread, fmt="o", color=BLUE, capsize=4)
+            axis.annotate(name, (x, y + spread), xytext=(0, 4), textcoords="offset points", color=BLUE, ha="center")
+        for name, (x, y) in others.items():
+            axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
+            axis.annotate(name, (x, y), xytext=(7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
+        _show_target(axis, target)
+        axis.set_xscale("log")
+        axis.margins(x=0.2)
+        axis.xaxis.set_major_formatter("{x:,g}")
+        axis.xaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:e}"[0] in "25" else "")
+        axis.set(xlabel=xlabel, ylabel="test accuracy, final epoch (%)")
+        axis.grid(alpha=0.3, which="both")
 
 
-def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path: Path | str | None = None) -> None:
+def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
     """Shows how many images of each class (row) were given each label (column)."""
     counts = torch.bincount(labels * 10 + predictions, minlength=100).view(10, 10)
     errors = counts - counts.diag().diag()
-    figure, axis = plt.subplots(figsize=(6.2, 5.6), layout="constrained")
-    # The colours show the errors alone: beside a thousand hits a row, nine errors would be white.
-    picture = axis.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
-    for row in range(10):
-        for column in range(10):
-            if count := int(counts[row, column]):
-                dark = errors[row, column] > 0.6 * errors.max()
-                axis.text(column, row, count, ha="center", va="center", fontsize=9, color="white" if dark else "black")
-    axis.set(xticks=range(10), yticks=range(10), xlabel="predicted digit", ylabel="true digit", title=title)
-    figure.colorbar(picture, label="wrong predictions", shrink=0.8, ticks=MaxNLocator(integer=True))
-    _finish(figure, path)
+    with _drawing(6.2, 5.6, title, path) as axis:
+        # The colours show the errors alone: beside a thousand hits a row, nine errors would be white.
+        picture = axis.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
+        for row, column in counts.nonzero().tolist():
+            colour = "white" if errors[row, column] > 0.6 * errors.max() else "black"
+            axis.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=9, color=colour)
+        axis.set(xticks=range(10), yticks=range(10), xlabel="predicted digit", ylabel="true digit")
+        axis.figure.colorbar(picture, label="wrong predictions", shrink=0.8, ticks=MaxNLocator(integer=True))
 
 
-def show_class_accuracy(
-    labels: Tensor, predictions: Tensor, *, title: str = "", path: Path | str | None = None
-) -> None:
+def show_class_accuracy(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
     """Shows the accuracy of each class in percent; the axis begins one point below the least."""
     accuracy = [100 * (predictions[labels == digit] == digit).double().mean().item() for digit in range(10)]
-    figure, axis = plt.subplots(figsize=(7.5, 3), layout="constrained")
-    bars = axis.bar(range(10), accuracy, color=BLUE)
-    axis.bar_label(bars, fmt="%.1f", fontsize=9)
-    axis.set(xticks=range(10), xlabel="digit", ylabel="accuracy (%)", title=title, ylim=(min(accuracy) - 1, 100.3))
-    _finish(figure, path)
+    with _drawing(7.5, 3, title, path) as axis:
+        axis.bar_label(axis.bar(range(10), accuracy, color=BLUE), fmt="%.1f", fontsize=9)
+        axis.set(xticks=range(10), xlabel="digit", ylabel="accuracy (%)", ylim=(min(accuracy) - 1, 100.3))
 
 
-def show_network(layers: Sequence[tuple], *, title: str = "", path: Path | str | None = None) -> None:
+def show_network(layers: Sequence[tuple], *, title: str = "", path: File = None) -> None:
     """Draws a chain of layers, each as its maps: as tall as they are, and wider the more there are.
 
     Args:
         layers: the rows of `helpers.model.receptive_field`.
     """
-    figure, axis = plt.subplots(figsize=(11, 4), layout="constrained")
-    blocks = [("image", 1, 28, GREY)]
+    blocks, x = [("image", 1, 28, GREY)], 0.0
     for layer in layers:
-        kernel = f"{layer.kernel}x{layer.kernel}"
         if layer.type == "Conv2d":
-            text = f"conv {kernel}" + ("\npadded" if layer.padding else "")
-            blocks.append((text, layer.channels, layer.output_size, BLUE))
+            text, colour = "conv {0}x{0}" + ("\npadded" if layer.padding else ""), BLUE
         else:
-            text = "max pool" if layer.type.startswith(("Max", "AdaptiveMax")) else "average"
-            blocks.append((f"{text}\n{kernel}", layer.channels, layer.output_size, ORANGE))
-    x = 0.0
-    for i, (text, channels, size, colour) in enumerate(blocks):
-        width = 0.6 + channels / 8
-        axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
-        axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
-        axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
-        if i + 1 < len(blocks):
-            axis.annotate(
-                "", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops={"arrowstyle": "->", "color": GREY}
-            )
-        x += width + 3.4
-    axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20), title=title)
-    axis.axis("off")
-    _finish(figure, path)
+            text, colour = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
+        blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, colour))
+    with _drawing(11, 4, title, path) as axis:
+        for i, (text, channels, size, colour) in enumerate(blocks):
+            width = 0.6 + channels / 8
+            axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
+            axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
+            axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
+            if i + 1 < len(blocks):
+                arrow = {"arrowstyle": "->", "color": GREY}
+                axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops=arrow)
+            x += width + 3.4
+        axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20))
+        axis.axis("off")
 
 
 def show_neurons(
-    inputs: Sequence[float],
-    weights: Sequence[float],
-    hidden: Sequence[float],
-    outputs: Sequence[float],
-    targets: Sequence[float],
-    *,
-    title: str = "",
-    path: Path | str | None = None,
+    layers: dict[str, tuple[float, float]], weights: Sequence[float], *, title: str = "", path: File = None
 ) -> None:
-    """Draws Part 1's 2-2-2 network with its weights on the edges and its values in the neurons."""
-    figure, axis = plt.subplots(figsize=(8.5, 4.2), layout="constrained")
-    rows, columns = (1.0, 0.0), (0.0, 2.0, 4.0)
-    layers = [("i", inputs, GREY), ("a_h", hidden, BLUE), ("a_o", outputs, ORANGE)]
-    for layer in (0, 1):
-        for k in range(4):
-            to, source = divmod(k, 2)
-            start, end = (columns[layer], rows[source]), (columns[layer + 1], rows[to])
-            axis.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": GREY, "shrinkA": 26, "shrinkB": 26})
+    """Draws Part 1's 2-2-2 network, weights on the edges.
+
+    Args:
+        layers: two values by name, for inputs, hidden neurons, outputs and targets.
+    """
+    arrow = {"arrowstyle": "->", "color": GREY, "shrinkA": 26, "shrinkB": 26}
+    with _drawing(8.5, 4.2, title, path) as axis:
+        for k, weight in enumerate(weights):
+            (layer, edge), rows = divmod(k, 4), (1.0, 0.0)
+            start, end = (2.0 * layer, rows[edge % 2]), (2.0 * layer + 2, rows[edge // 2])
+            axis.annotate("", end, start, arrowprops=arrow)
             # A third of the way the four edges are apart, in the middle two of them would cross.
-            x, y = (start[i] + (end[i] - start[i]) * 0.3 for i in (0, 1))
-            number = 4 * layer + k
-            axis.text(
-                x, y + 0.05, f"w{number + 1} = {weights[number]:.2f}", ha="center", fontsize=9, backgroundcolor="white"
-            )
-    for (name, values, colour), x in zip(layers, columns):
-        for k, (value, y) in enumerate(zip(values, rows), start=1):
-            axis.plot(x, y, "o", markersize=52, color=colour, alpha=0.85)
-            axis.text(x, y, f"{name}{k}\n{value:.4g}", ha="center", va="center", fontsize=9, color="white")
-    for k, (target, y) in enumerate(zip(targets, rows), start=1):
-        axis.text(columns[2] + 0.42, y, f"target\nt{k} = {target:.2f}", va="center", fontsize=10)
-    axis.set(xlim=(-0.5, 5.2), ylim=(-0.45, 1.45), title=title)
-    axis.axis("off")
-    _finish(figure, path)
+            x, y = (0.7 * a + 0.3 * b for a, b in zip(start, end))
+            axis.text(x, y + 0.05, f"w{k + 1} = {weight:.2f}", ha="center", fontsize=9, backgroundcolor="white")
+        for i, ((name, values), colour) in enumerate(zip(layers.items(), [GREY, BLUE, ORANGE, "white"])):
+            for k, (value, y) in enumerate(zip(values, (1.0, 0.0)), start=1):
+                x, ink = (2.0 * i, "white") if colour != "white" else (4.8, "black")
+                axis.plot(x, y, "o", markersize=52, color=colour, alpha=0.85)
+                axis.text(x, y, f"{name}{k}\n{value:.4g}", ha="center", va="center", fontsize=9, color=ink)
+        axis.set(xlim=(-0.5, 5.2), ylim=(-0.45, 1.45))
+        axis.axis("off")

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, OneCycleLR
 from helpers.data import Batches, Split, random_affine
 from helpers.model import BaselineNet, ConvNet
 from helpers.muon import Muon
+from helpers.train import set_seed
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,17 @@ class Recipe:
         if not self.cycle:
             return optimizer, ExponentialLR(optimizer, self.lr_decay ** (self.num_epochs / num_steps))
         peaks = [group["lr"] for group in optimizer.param_groups]
-        return optimizer, OneCycleLR(
-            optimizer,
-            peaks,
-            total_steps=num_steps,
-            pct_start=self.cycle,
-            anneal_strategy=self.anneal,
-            cycle_momentum=False,
-        )
+        shape = {"pct_start": self.cycle, "anneal_strategy": self.anneal, "cycle_momentum": False}
+        return optimizer, OneCycleLR(optimizer, peaks, total_steps=num_steps, **shape)
+
+    def set_up(
+        self, split: Split, mean: float, std: float, seed: int, device: torch.device | str
+    ) -> tuple[nn.Module, Batches, Optimizer, LRScheduler]:
+        """Returns all that training takes, made from one seed: model, batches, optimizer and schedule."""
+        set_seed(seed)
+        model = self.model().to(device, memory_format=torch.channels_last)
+        batches = self.train_batches(split, mean, std, seed, device)
+        return model, batches, *self.optimizer(model, self.num_epochs * len(batches))
 
 
 RECIPES = {
@@ -107,9 +111,9 @@ RECIPES = {
         shear=3,
     ),
     "fastest": Recipe(
-        stages=(((8, 5, 2), 16, 16), (24, 24, 32)),
+        stages=(((16, 5),), (16, 24), (24, 32)),
         unpadded=(0, -2, -1),
-        num_epochs=3,
+        num_epochs=2,
         lr=0.1,
         muon_lr=0.1,
         batch_size=256,

@@ -10,8 +10,8 @@ import sys
 import pytest
 import torch
 
-from helpers import sweep
 from helpers.data import Batches, Split
+from measure import sweep
 
 # Fault, what happens, and the test that tries it.
 FAULTS = [
@@ -44,7 +44,7 @@ FAULTS = [
     ("CUDA asked for but absent", "error", "test_bad_days.test_device_that_is_not_there"),
     ("out of memory", "error", "test_bad_days.test_out_of_memory"),
     ("network that cannot be graded", "error", "test_scorecard.test_what_cannot_be_graded_is_explained"),
-    ("picture without a digit", "error", "test_digit.test_what_is_no_picture_of_a_digit_is_explained"),
+    ("picture without a digit", "error", "test_photo.test_what_is_no_picture_of_a_digit_is_explained"),
     ("Colab's clone fails", "error", "test_colab.test_a_failing_set_up_says_what_to_do"),
 ]
 
@@ -62,7 +62,7 @@ def test_download_cut_in_the_middle(monkeypatch, tmp_path, mnist):
 
     from torchvision.datasets import MNIST
 
-    from helpers import download
+    from digits import download
 
     class Half(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

@@ -10,7 +10,7 @@ from helpers.checkpoint import load_checkpoint, save_checkpoint
 from helpers.data import Batches, Split
 from helpers.files import write_whole
 from helpers.recipes import Recipe
-from helpers.train import fit, set_seed
+from helpers.train import fit
 
 NUM_EPOCHS = 4
 SGD = Recipe(stages=((4,), (8,)), num_epochs=NUM_EPOCHS, lr=0.05, batch_size=64, dropout=0.2, shift=1, degrees=5)
@@ -28,11 +28,8 @@ def start(mnist):
     split = Split(mnist[1].images[:300], mnist[1].labels[:300])
 
     def make(recipe, stages=None):
-        set_seed(0)
         recipe = dataclasses.replace(recipe, stages=stages or recipe.stages)
-        model = recipe.model()
-        train = recipe.train_batches(split, 0.13, 0.31, seed=0, device="cpu")
-        optimizer, scheduler = recipe.optimizer(model, NUM_EPOCHS * len(train))
+        model, train, optimizer, scheduler = recipe.set_up(split, 0.13, 0.31, seed=0, device="cpu")
         return model, train, Batches(split, 100, 0.13, 0.31), NUM_EPOCHS, optimizer, scheduler
 
     return make
@@ -82,6 +79,21 @@ def test_checkpoint_of_another_network_is_refused(start, tmp_path):
         fit(*start(SGD, stages=((4,), (6,))), checkpoint=tmp_path / "run.pt")
     with pytest.raises(ValueError, match="another network or run"):
         load_checkpoint(tmp_path / "run.pt", {"something": start(SGD)[0]})
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"momentum": 0.5}, "momentum of group 0 was 0.9"),
+        ({"lr": 0.07}, "max_lr of group 0 was 0.05"),
+        ({"weight_decay": 1e-3}, "weight_decay of group 0 was 0.0"),
+        ({"batch_size": 100}, "number of steps was 20"),
+    ],
+)
+def test_checkpoint_of_other_hyperparameters_is_refused(start, tmp_path, change, message):
+    fit(*start(SGD), checkpoint=tmp_path / "run.pt")
+    with pytest.raises(ValueError, match=message):
+        fit(*start(dataclasses.replace(SGD, **change)), checkpoint=tmp_path / "run.pt")
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99])

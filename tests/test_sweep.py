@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers import sweep
 from helpers.data import Split
 from helpers.recipes import RECIPES, Recipe
-from helpers.variants import VARIANTS
+from measure import results, sweep
+from measure.variants import VARIANTS
 
 TINY = Recipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -24,8 +24,9 @@ def small(mnist, monkeypatch, tmp_path):
     train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(mnist, (3000, 1000)))
     monkeypatch.setattr(sweep, "load_mnist", lambda: (train, test))
     monkeypatch.setattr(sweep, "hold_out", lambda s: (Split(*(x[:2000] for x in s)), Split(*(x[2000:] for x in s))))
-    monkeypatch.setattr(sweep, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(sweep, "RECIPES", {"tiny": TINY})
+    monkeypatch.setattr(results, "RECIPES", {"tiny": TINY})
     return monkeypatch
 
 
@@ -36,21 +37,21 @@ def sweep_main(monkeypatch, *words):
 
 def test_sweep_keeps_a_row_per_seed_and_skips_what_is_done(small, capsys):
     sweep_main(small, "tiny", "--seeds", "0-1", "--split", "test")
-    rows = sweep.read_results("tiny")
+    rows = results.read_results("tiny")
     assert [(row["seed"], row["split"], row["epochs"]) for row in rows] == [("0", "test", "2"), ("1", "test", "2")]
     assert rows[0]["accuracies"].split()[-1] == rows[0]["accuracy"]
     capsys.readouterr()
     sweep_main(small, "tiny", "--seeds", "0-2", "--split", "test")
     assert capsys.readouterr().out.count("tiny, seed") == 1
-    assert sweep.read_results("tiny")[:2] == rows
-    assert "| tiny |" in sweep.table(["tiny"])
+    assert results.read_results("tiny")[:2] == rows
+    assert "| tiny |" in results.table(["tiny"])
 
 
 def test_rows_of_other_settings_are_refused(small):
     sweep_main(small, "tiny", "--split", "test")
-    small.setattr(sweep, "RECIPES", {"tiny": dataclasses.replace(TINY, lr=0.1)})
+    small.setattr(results, "RECIPES", {"tiny": dataclasses.replace(TINY, lr=0.1)})
     with pytest.raises(ValueError, match=r"tiny\.csv has rows of tiny made by other settings"):
-        sweep.read_results("tiny")
+        results.read_results("tiny")
 
 
 def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
@@ -60,7 +61,7 @@ def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
     monkeypatch.setattr("helpers.train.train_epoch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sweep_main(small, "tiny")
-    assert sweep.read_results("tiny", "validation") == []
+    assert results.read_results("tiny", "validation") == []
 
 
 def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
@@ -73,20 +74,20 @@ def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
     small.setattr(sweep, "run", diverge)
     sweep_main(small, "tiny", "--seeds", "0-1")
     assert "training has diverged" in capsys.readouterr().out
-    assert [row["seed"] for row in sweep.read_results("tiny", "validation")] == ["1"]
+    assert [row["seed"] for row in results.read_results("tiny", "validation")] == ["1"]
 
 
 # What a process of its own runs: the same small sweep as above, into the folder that it is given.
 SCRIPT = """
 import sys
 from pathlib import Path
-from helpers import sweep
+from measure import results, sweep
 from helpers.data import Split, load_mnist
 from tests.test_sweep import TINY
 
 train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (3000, 1000)))
 sweep.load_mnist = lambda: (train, test)
-sweep.RESULTS, sweep.RECIPES = Path(sys.argv[1]), {"tiny": TINY}
+results.RESULTS, results.RECIPES = Path(sys.argv[1]), {"tiny": TINY}
 sweep.torch.set_num_threads(1)
 sweep.sweep("tiny", range(4), "test", "cpu")
 """
@@ -103,9 +104,10 @@ def start_sweep(folder: Path) -> subprocess.Popen:
 
 
 def rows_without_times(monkeypatch, folder: Path) -> list[dict]:
-    monkeypatch.setattr(sweep, "RESULTS", folder)
+    monkeypatch.setattr(results, "RESULTS", folder)
     monkeypatch.setattr(sweep, "RECIPES", {"tiny": TINY})
-    return [{key: row[key] for key in row if not key.endswith("seconds")} for row in sweep.read_results("tiny")]
+    monkeypatch.setattr(results, "RECIPES", {"tiny": TINY})
+    return [{key: row[key] for key in row if not key.endswith("seconds")} for row in results.read_results("tiny")]
 
 
 def test_a_killed_sweep_goes_on_and_two_at_once_share_the_runs(tmp_path, monkeypatch):
@@ -170,14 +172,14 @@ def test_muon_has_a_learning_rate_of_its_own():
 
 
 def test_readme_shows_the_table_of_results():
-    table = sweep.table(RECIPES)
+    table = results.table(RECIPES)
     assert table.count("\n") == 1 + len(RECIPES), "a recipe has no results"
     assert table in README.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_results_are_of_committed_code_and_final_epochs(name):
-    rows = sweep.read_results(name)
+    rows = results.read_results(name)
     # The baseline's setting was fitted to one given run; all claims of our own rest on ten seeds.
     assert len({row["seed"] for row in rows}) == len(rows) >= (1 if name == "baseline" else 10)
     for row in rows:
@@ -187,5 +189,5 @@ def test_results_are_of_committed_code_and_final_epochs(name):
 
 
 def test_every_variant_was_run_with_three_seeds_or_more():
-    rows = sweep.read_results("variants", "validation")
+    rows = results.read_results("variants", "validation")
     assert all(sum(row["recipe"] == name for row in rows) >= 3 for name in VARIANTS)

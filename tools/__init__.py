@@ -1,1 +1,1 @@
-"""Commands around the helpers: run notebooks, draw pictures, write the workbook, measure."""
+"""Commands around the notebooks: run them, write the workbook, draw pictures, make them ready for Colab."""

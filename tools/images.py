@@ -6,19 +6,17 @@ from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
 from helpers.model import count_parameters, receptive_field
 from helpers.recipes import RECIPES
-from helpers.sweep import accuracy_of, mean_curve, read_table
+from measure.results import accuracy_of, mean_curve, read_table
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 
 
 def main() -> None:
     start = forward(WEIGHTS)
+    hidden, outputs = (start.a_h1, start.a_h2), (start.a_o1, start.a_o2)
     plot.show_neurons(
-        INPUTS,
+        {"i": INPUTS, "a_h": hidden, "a_o": outputs, "target t": TARGETS},
         WEIGHTS,
-        hidden=(start.a_h1, start.a_h2),
-        outputs=(start.a_o1, start.a_o2),
-        targets=TARGETS,
         title="The network of Part 1 before training",
         path=IMAGES / "backpropagation_network.png",
     )

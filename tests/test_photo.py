@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
+from digits.photo import predict_digit, read_digit
 from helpers.data import Batches, Split, mean_and_std
-from helpers.digit import predict_digit, read_digit
 from helpers.recipes import RECIPES
 from helpers.train import evaluate, set_seed, train_epoch
 

@@ -1,4 +1,4 @@
-"""Where the time goes, in one run on one machine: `python -m tools.benchmark`.
+"""Where the time goes, in one run on one machine: `python -m measure.benchmark`.
 
 Compares our batches with the usual pipeline: torchvision's MNIST with RandomAffine, ToTensor and
 Normalize on PIL images, in a DataLoader with two workers. Both draw rotation, shift, scale and shear
@@ -21,12 +21,12 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
+from digits.download import data_root
 from helpers.data import Batches, Split, load_mnist, mean_and_std
-from helpers.download import data_root
 from helpers.files import write_whole
 from helpers.recipes import RECIPES
-from helpers.sweep import RESULTS, commit
-from helpers.train import evaluate, set_seed, train_epoch
+from helpers.train import evaluate, train_epoch
+from measure.sweep import RESULTS, commit
 
 FASTEST, BASELINE = RECIPES["fastest"], RECIPES["baseline"]
 NUM_STEPS = 100  # taken apart
@@ -66,7 +66,6 @@ def read_epoch(batches: Iterable, device: torch.device) -> None:
 
 def train_baseline(batches: Iterable, device: torch.device) -> None:
     """Trains the baseline network for one epoch."""
-    set_seed(0)
     model = BASELINE.model().to(device, memory_format=torch.channels_last)
     optimizer, _ = BASELINE.optimizer(model, len(batches))
     on_device = ((images.to(device), labels.to(device)) for images, labels in batches)
@@ -103,37 +102,28 @@ def compare_pipelines(train: Split, mean: float, std: float, device: torch.devic
     return usual
 
 
-def time_recipes(train: Split, mean: float, std: float, device: torch.device, repeats: int) -> None:
-    """Prints how long each recipe trains, by one epoch of it, and keeps that in results/times.csv."""
-    rows = []
-    for name, recipe in RECIPES.items():
-        set_seed(0)
-        model = recipe.model().to(device, memory_format=torch.channels_last)
-        batches = recipe.train_batches(train, mean, std, seed=0, device=device)
-        optimizer, scheduler = recipe.optimizer(model, repeats * recipe.num_epochs * len(batches))
-        epoch = median(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(repeats))
-        total = recipe.num_epochs * epoch
-        rows.append(f"{name},{total:.1f},{device.type},{torch.get_num_threads()},{torch.__version__},{commit()}")
-        print(f"{name:24} {epoch:6.2f} s an epoch, {total:7.1f} s for its {recipe.num_epochs} epochs", flush=True)
-    text = "recipe,seconds,device,threads,torch,commit\n" + "".join(f"{row}\n" for row in rows)
-    write_whole(RESULTS / "times.csv", text.encode())
-
-
 def train_fastest(train: Split, test: Split, mean: float, std: float, device: torch.device) -> tuple[float, float]:
     """Trains `fastest` and returns its training time, without the scoring, and its final accuracy."""
-    set_seed(0)
-    model = FASTEST.model().to(device, memory_format=torch.channels_last)
-    batches = FASTEST.train_batches(train, mean, std, seed=0, device=device)
-    optimizer, scheduler = FASTEST.optimizer(model, FASTEST.num_epochs * len(batches))
+    model, batches, optimizer, scheduler = FASTEST.set_up(train, mean, std, seed=0, device=device)
     spent = sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(FASTEST.num_epochs))
     return spent, evaluate(model, Batches(test, 1000, mean, std, device=device)).accuracy
 
 
+def time_recipes(train: Split, mean: float, std: float, device: torch.device, times: dict[str, float]) -> None:
+    """Prints how long each recipe trains, by one epoch where `times` lack it; keeps it in results/times.csv."""
+    for name, recipe in RECIPES.items():
+        if name not in times:
+            model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed=0, device=device)
+            times[name] = recipe.num_epochs * seconds(train_epoch, model, batches, optimizer, scheduler)
+        print(f"{name:24} {times[name]:7.1f} s for its {recipe.num_epochs} epochs", flush=True)
+    origin = f"{device.type},{torch.get_num_threads()},{torch.__version__},{commit()}"
+    rows = "".join(f"{name},{time:.1f},{origin}\n" for name, time in times.items())
+    write_whole(RESULTS / "times.csv", f"recipe,seconds,device,threads,torch,commit\n{rows}".encode())
+
+
 def take_apart(train: Split, mean: float, std: float, device: torch.device) -> None:
     """Prints the share of each part of a step of `fastest`, then of each kind of operator, then the floor."""
-    model = FASTEST.model().to(device, memory_format=torch.channels_last)
-    batches = FASTEST.train_batches(train, mean, std, seed=0, device=device)
-    optimizer, scheduler = FASTEST.optimizer(model, FASTEST.num_epochs * len(batches))
+    model, batches, optimizer, scheduler = FASTEST.set_up(train, mean, std, seed=0, device=device)
     source, spent = iter(batches), Counter()
 
     def part(name: str, function: Callable):
@@ -193,7 +183,7 @@ def matmul_rate(device: torch.device, size: int = 1024, repeats: int = 20) -> fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m measure.benchmark", description=__doc__)
     parser.add_argument("--repeats", type=int, default=3, help="the two pipelines take turns; medians are printed")
     repeats = max(1, parser.parse_args().repeats)
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
@@ -213,7 +203,7 @@ def main() -> None:
     )
     take_apart(train, mean, std, device)
     print("\ntraining time of the recipes, without the scoring:")
-    time_recipes(train, mean, std, device, repeats)
+    time_recipes(train, mean, std, device, {"fastest": fastest})
 
 
 if __name__ == "__main__":

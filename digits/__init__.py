@@ -1,0 +1,1 @@
+"""Where images come from: the files of MNIST, and a photo of your own."""

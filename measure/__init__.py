@@ -1,0 +1,1 @@
+"""What measures: recipes over seeds, the time that training takes, and a network against the assignment."""

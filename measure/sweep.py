@@ -1,0 +1,123 @@
+"""Trains recipes over seeds, a row per run: `python -m measure.sweep notebook --seeds 0-9 --split test`.
+
+A sweep that was killed goes on where it was. Several sweeps may run at once, also of the same
+recipe: they share the runs among them.
+"""
+
+import argparse
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from helpers.data import Batches, hold_out, load_mnist, mean_and_std
+from helpers.model import count_parameters
+from helpers.recipes import RECIPES, Recipe
+from helpers.train import fit
+from measure.results import append_result, locks, read_results, recipes_of, table
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("digits", "helpers", "measure")  # what a run depends on
+
+
+def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> dict[str, object]:
+    """Trains once and returns the figures of the final epoch, and the curves.
+
+    Args:
+        split: "validation" trains on 50,000 images and scores the 10,000 held out, for choosing;
+            "test" trains on all 60,000 and scores the test set, for a finished choice.
+
+    Raises:
+        KeyboardInterrupt: training was interrupted; what is unfinished is not a result.
+    """
+    device, code = torch.device(device), commit()
+    train, test = load_mnist()
+    if split == "validation":
+        train, test = hold_out(train)
+    mean, std = recipe.normalize or mean_and_std(train.images)
+    model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
+    test_batches = Batches(test, 1000, mean, std, device=device)
+    start = time.perf_counter()
+    history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler)
+    if len(history.test) < recipe.num_epochs:
+        raise KeyboardInterrupt
+    final = history.test[-1]
+    return {
+        "seed": seed,
+        "split": split,
+        "parameters": count_parameters(model),
+        "epochs": recipe.num_epochs,
+        "accuracy": f"{final.accuracy:.2f}",
+        "loss": f"{final.loss:.5f}",
+        "train_seconds": f"{sum(history.seconds):.1f}",
+        "total_seconds": f"{time.perf_counter() - start:.1f}",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+        "versions": f"python {platform.python_version()} torch {torch.__version__}",
+        "commit": code,
+        "accuracies": " ".join(f"{score.accuracy:.2f}" for score in history.test),
+        "losses": " ".join(f"{score.loss:.5f}" for score in history.test),
+    }
+
+
+def commit() -> str:
+    """Returns the commit of the code, marked if it was changed since, or "unknown" outside git."""
+    try:
+        head, changes = (
+            subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in [("rev-parse", "--short", "HEAD"), ("status", "--porcelain", *PACKAGES)]
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("-changed" if changes else "")
+
+
+def sweep(name: str, seeds: Sequence[int], split: str, device: torch.device | str) -> None:
+    """Does the runs that are neither finished nor in the hands of another process."""
+    for seed in seeds:
+        for number, (variant, recipe) in enumerate(recipes_of(name).items()):
+            title = f"{variant}, seed {seed}, {split} split"
+            try:
+                # A lock is free again as soon as its process ends, even if that was killed.
+                with FileLock(locks() / f"{name}-{number}-{seed}-{split}", blocking=False):
+                    if (variant, str(seed)) in {(row["recipe"], row["seed"]) for row in read_results(name, split)}:
+                        continue
+                    print(title, flush=True)
+                    figures = run(recipe, seed, split, device)
+                    append_result(name, {"recipe": variant, **figures, "settings": str(recipe)})
+            except Timeout:
+                print(f"{title}: another process is at it", flush=True)
+            except FloatingPointError as error:
+                print(error, flush=True)
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def main() -> None:
+    names = [*RECIPES, "variants"]
+    parser = argparse.ArgumentParser(prog="python -m measure.sweep", description=__doc__)
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the table")
+    parser.add_argument("--seeds", type=_seeds, default=range(1), metavar="A-B", help="a seed or a range, default 0")
+    parser.add_argument("--split", choices=["validation", "test"], default="validation")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    if unknown := set(args.recipes) - set(names):
+        parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    try:
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        parser.error(f"device {args.device} cannot be used here, take cpu: {str(error).splitlines()[0]}")
+    for name in args.recipes:
+        sweep(name, args.seeds, args.split, args.device)
+    print(table(args.recipes or (RECIPES if args.split == "test" else names), args.split))
+
+
+if __name__ == "__main__":
+    main()
