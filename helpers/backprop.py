@@ -7,6 +7,7 @@ Names are the course's: inputs i, weights w1..w8, sums h and o, their sigmoids a
 """
 
 import math
+from collections import namedtuple
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,30 +17,11 @@ WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
 LEARNING_RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 
 
-class Forward(NamedTuple):
-    """All values of one forward pass, in the order in which they arise."""
+# All values of one forward pass, in the order in which they arise.
+Forward = namedtuple("Forward", "h1 h2 a_h1 a_h2 o1 o2 a_o1 a_o2 E1 E2 E_total")
 
-    h1: float
-    h2: float
-    a_h1: float
-    a_h2: float
-    o1: float
-    o2: float
-    a_o1: float
-    a_o2: float
-    E1: float
-    E2: float
-    E_total: float
-
-
-class Backward(NamedTuple):
-    """The derivatives of E_total: the four shared factors, then those by w1..w8."""
-
-    dE_do1: float
-    dE_do2: float
-    dE_dh1: float
-    dE_dh2: float
-    dE_dw: tuple[float, ...]
+# The derivatives of E_total: the four shared factors, then the tuple of those by w1..w8.
+Backward = namedtuple("Backward", "dE_do1 dE_do2 dE_dh1 dE_dh2 dE_dw")
 
 
 class Iteration(NamedTuple):
@@ -70,10 +52,7 @@ def forward(weights: Sequence[float], inputs: Sequence[float] = INPUTS, targets:
 
 
 def backward(
-    weights: Sequence[float],
-    values: Forward,
-    inputs: Sequence[float] = INPUTS,
-    targets: Sequence[float] = TARGETS,
+    weights: Sequence[float], values: Forward, inputs: Sequence[float] = INPUTS, targets: Sequence[float] = TARGETS
 ) -> Backward:
     """Computes the derivatives of E_total by the chain rule, from the error back to the inputs."""
     *_, w5, w6, w7, w8 = weights

@@ -3,21 +3,17 @@
 import io
 import pickle
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import torch
 
 from helpers.files import write_whole
 
-
-class Stateful(Protocol):
-    """Models, optimizers, schedulers and batches: what can give its state and take it back."""
-
-    def state_dict(self) -> dict: ...
-    def load_state_dict(self, state: dict) -> object: ...
+# Parts are models, optimizers, schedulers, batches: what has state_dict() and load_state_dict(state).
+Parts = dict[str, Any]
 
 
-def save_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
+def save_checkpoint(path: Path, parts: Parts) -> None:
     """Writes the states of all parts and of torch's random sources; the file is whole at any moment."""
     state = {name: part.state_dict() for name, part in parts.items()}
     state["random"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
@@ -26,7 +22,7 @@ def save_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def load_checkpoint(path: Path, parts: dict[str, Stateful]) -> None:
+def load_checkpoint(path: Path, parts: Parts) -> None:
     """Gives all parts and torch's random sources the states in the file, which cannot run code.
 
     Raises:

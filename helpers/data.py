@@ -30,10 +30,7 @@ def load_mnist(root: str | os.PathLike | None = None) -> tuple[Split, Split]:
 
 
 def hold_out(train: Split, num_validation: int = 10_000, seed: int | None = None) -> tuple[Split, Split]:
-    """Parts the training split in two, for training and for choosing, without overlap.
-
-    Args:
-        num_validation: images held out; the last ones, or a random choice if `seed` is given.
+    """Parts the training split in two, for training and for choosing: its last images, or a seeded choice.
 
     Raises:
         ValueError: one of the two parts would be empty.

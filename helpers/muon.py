@@ -29,13 +29,11 @@ class Muon(Optimizer):
             params = [p for p in group["params"] if p.grad is not None]
             if not params:
                 continue
-            grads = [p.grad for p in params]
-            if group["weight_decay"]:
-                grads = torch._foreach_add(grads, params, alpha=group["weight_decay"])
             for p in params:
                 if "average" not in self.state[p]:
                     self.state[p]["average"] = torch.zeros_like(p)
             averages = [self.state[p]["average"] for p in params]
+            grads = torch._foreach_add([p.grad for p in params], params, alpha=group["weight_decay"])
             # The _foreach functions handle all parameters in one call, which small layers need.
             torch._foreach_mul_(averages, group["momentum"])
             torch._foreach_add_(averages, grads)

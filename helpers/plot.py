@@ -17,7 +17,8 @@ File = Path | str | None
 
 
 @contextmanager
-def _drawing(width: float, height: float, title: str, path: File, **grid) -> Iterator:
+def drawing(width: float, height: float, title: str, path: File, **grid) -> Iterator:
+    """Gives axes of that many inches to draw on, then shows or saves the figure."""
     figure, axes = plt.subplots(figsize=(width, height), layout="constrained", **grid)
     yield axes
     figure.suptitle(title, fontsize=12)
@@ -34,7 +35,7 @@ def show_images(
     """Shows images (N, 28, 28) in a grid, in grey, dark on light, with a caption over each."""
     rows = -(-len(images) // columns)
     height = (1.3 if captions else 1.0) * rows + 0.5
-    with _drawing(0.95 * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
+    with drawing(0.95 * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
         for axis in axes.flat:
             axis.axis("off")
         for image, axis in zip(images, axes.flat):
@@ -43,11 +44,11 @@ def show_images(
             axis.set_title(caption, fontsize=9)
 
 
-def _show_target(axis: plt.Axes, target: float | None, name: str = "target") -> None:
-    if target is not None:
-        axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-        place = {"xycoords": ("axes fraction", "data"), "xytext": (-4, 2), "textcoords": "offset points"}
-        axis.annotate(f"{name} {target:g}", (1, target), ha="right", va="bottom", **place)
+def show_target(axis: plt.Axes, target: float, name: str = "target") -> None:
+    """Draws a dotted line at the height `target`, with its name."""
+    axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+    place = {"xycoords": ("axes fraction", "data"), "xytext": (-4, 2), "textcoords": "offset points"}
+    axis.annotate(f"{name} {target:g}", (1, target), ha="right", va="bottom", **place)
 
 
 def show_curves(
@@ -68,12 +69,13 @@ def show_curves(
         target: draws a dotted line at this height, with its name.
         log: makes both axes logarithmic.
     """
-    with _drawing(7.5, 4.2, title, path) as axis:
+    with drawing(7.5, 4.2, title, path) as axis:
         styles = zip([BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK], ["-", "--", "-.", ":", "-", "--"], "osD^vx")
         for (name, points), (colour, line, marker) in zip(curves.items(), styles):
             xs, ys = zip(*points)
             axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
-        _show_target(axis, target, target_name)
+        if target is not None:
+            show_target(axis, target, target_name)
         if log:
             axis.loglog()
         else:
@@ -84,42 +86,11 @@ def show_curves(
             axis.legend()
 
 
-def show_points(
-    points: dict[str, tuple[float, float, float]],
-    others: dict[str, tuple[float, float]],
-    xlabel: str,
-    *,
-    title: str = "",
-    target: float | None = None,
-    path: File = None,
-) -> None:
-    """Plots accuracy in percent over something that it costs, on a logarithmic axis, each point named.
-
-    Args:
-        points: (x, mean accuracy, standard deviation) by name, drawn with error bars.
-        others: (x, accuracy) of single runs by name, drawn hollow.
-    """
-    with _drawing(8, 4.8, title, path) as axis:
-        for name, (x, y, spread) in points.items():
-            axis.errorbar(x, y, spread, fmt="o", color=BLUE, capsize=4)
-            axis.annotate(name, (x, y + spread), xytext=(0, 4), textcoords="offset points", color=BLUE, ha="center")
-        for name, (x, y) in others.items():
-            axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
-            axis.annotate(name, (x, y), xytext=(7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
-        _show_target(axis, target)
-        axis.set_xscale("log")
-        axis.margins(x=0.2)
-        axis.xaxis.set_major_formatter("{x:,g}")
-        axis.xaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:e}"[0] in "25" else "")
-        axis.set(xlabel=xlabel, ylabel="test accuracy, final epoch (%)")
-        axis.grid(alpha=0.3, which="both")
-
-
 def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
     """Shows how many images of each class (row) were given each label (column)."""
     counts = torch.bincount(labels * 10 + predictions, minlength=100).view(10, 10)
     errors = counts - counts.diag().diag()
-    with _drawing(6.2, 5.6, title, path) as axis:
+    with drawing(6.2, 5.6, title, path) as axis:
         # The colours show the errors alone: beside a thousand hits a row, nine errors would be white.
         picture = axis.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
         for row, column in counts.nonzero().tolist():
@@ -132,7 +103,7 @@ def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path
 def show_class_accuracy(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
     """Shows the accuracy of each class in percent; the axis begins one point below the least."""
     accuracy = [100 * (predictions[labels == digit] == digit).double().mean().item() for digit in range(10)]
-    with _drawing(7.5, 3, title, path) as axis:
+    with drawing(7.5, 3, title, path) as axis:
         axis.bar_label(axis.bar(range(10), accuracy, color=BLUE), fmt="%.1f", fontsize=9)
         axis.set(xticks=range(10), xlabel="digit", ylabel="accuracy (%)", ylim=(min(accuracy) - 1, 100.3))
 
@@ -141,7 +112,7 @@ def show_network(layers: Sequence[tuple], *, title: str = "", path: File = None)
     """Draws a chain of layers, each as its maps: as tall as they are, and wider the more there are.
 
     Args:
-        layers: the rows of `helpers.model.receptive_field`.
+        layers: the rows of `measure.receptive_field`.
     """
     blocks, x = [("image", 1, 28, GREY)], 0.0
     for layer in layers:
@@ -150,7 +121,7 @@ def show_network(layers: Sequence[tuple], *, title: str = "", path: File = None)
         else:
             text, colour = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
         blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, colour))
-    with _drawing(11, 4, title, path) as axis:
+    with drawing(11, 4, title, path) as axis:
         for i, (text, channels, size, colour) in enumerate(blocks):
             width = 0.6 + channels / 8
             axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
@@ -173,7 +144,7 @@ def show_neurons(
         layers: two values by name, for inputs, hidden neurons, outputs and targets.
     """
     arrow = {"arrowstyle": "->", "color": GREY, "shrinkA": 26, "shrinkB": 26}
-    with _drawing(8.5, 4.2, title, path) as axis:
+    with drawing(8.5, 4.2, title, path) as axis:
         for k, weight in enumerate(weights):
             (layer, edge), rows = divmod(k, 4), (1.0, 0.0)
             start, end = (2.0 * layer, rows[edge % 2]), (2.0 * layer + 2, rows[edge // 2])

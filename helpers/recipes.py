@@ -96,6 +96,9 @@ class Recipe:
         return model, batches, *self.optimizer(model, self.num_epochs * len(batches))
 
 
+# Bounds of the augmentation, see `random_affine`.
+MILD = {"degrees": 6, "shift": 1, "scale": 0.08, "shear": 3}
+
 RECIPES = {
     "baseline": Recipe(stages=None, num_epochs=20, lr=0.01, momentum=0.5, cycle=0, lr_decay=0.92, dropout=0.1),
     "notebook": Recipe(
@@ -105,24 +108,18 @@ RECIPES = {
         lr=0.1,
         dropout=0.05,
         weight_decay=5e-4,
-        degrees=6,
-        shift=1,
-        scale=0.08,
-        shear=3,
+        **MILD,
     ),
     "fastest": Recipe(
         stages=(((16, 5),), (16, 24), (24, 32)),
         unpadded=(0, -2, -1),
         num_epochs=2,
+        batch_size=256,
         lr=0.1,
         muon_lr=0.1,
-        batch_size=256,
-        weight_decay=5e-4,
         cycle=0.1,
         anneal="linear",
-        degrees=6,
-        shift=1,
-        scale=0.08,
-        shear=3,
+        weight_decay=5e-4,
+        **MILD,
     ),
 }

@@ -4,7 +4,7 @@ import math
 import random
 import time
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -41,17 +41,12 @@ class History:
 
     def state_dict(self) -> dict[str, list]:
         """Returns plain numbers, for a checkpoint."""
-        return {
-            "train": [astuple(score) for score in self.train],
-            "test": [astuple(score) for score in self.test],
-            "seconds": list(self.seconds),
-        }
+        return asdict(self)
 
     def load_state_dict(self, state: dict[str, list]) -> None:
         """Takes back what `state_dict` returned."""
-        self.train = [Score(*numbers) for numbers in state["train"]]
-        self.test = [Score(*numbers) for numbers in state["test"]]
-        self.seconds = list(state["seconds"])
+        self.train, self.test = ([Score(**score) for score in state[split]] for split in ("train", "test"))
+        self.seconds = state["seconds"]
 
 
 def set_seed(seed: int) -> None:

@@ -27,9 +27,10 @@ def git(*words, cwd):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A bare repository that holds `helpers`, as its own branch `main`."""
+    """A bare repository that holds what notebooks import, as its own branch `main`."""
     source = tmp_path_factory.mktemp("source")
-    shutil.copytree(ROOT / "helpers", source / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("digits", "helpers", "measure"):
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     git("init", "--quiet", "--initial-branch=main", cwd=source)
     git("add", "-A", cwd=source)
     git("commit", "--quiet", "-m", "helpers", cwd=source)

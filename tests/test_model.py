@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torchsummary import summary
 
-from helpers.model import BaselineNet, ConvNet, count_parameters, receptive_field
+from helpers.model import BaselineNet, ConvNet, count_parameters
 from helpers.recipes import RECIPES
+from measure.receptive_field import receptive_field
 
 GIVEN_TABLE = """\
             Conv2d-1            [-1, 4, 28, 28]              40

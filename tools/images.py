@@ -4,9 +4,11 @@ from pathlib import Path
 
 from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
-from helpers.model import count_parameters, receptive_field
+from helpers.model import count_parameters
 from helpers.recipes import RECIPES
-from measure.results import accuracy_of, mean_curve, read_table
+from measure.frontier import show_parameters
+from measure.receptive_field import receptive_field
+from measure.results import mean_curve
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 
@@ -41,16 +43,7 @@ def main() -> None:
         ylim=(95, 100),
         path=IMAGES / "accuracy.png",
     )
-    names = [name for name in RECIPES if name != "baseline"]
-    published = [row for row in read_table("published") if int(row["parameters"]) < 30_000]
-    plot.show_points(
-        {name: (count_parameters(RECIPES[name].model()), *accuracy_of(name)) for name in names},
-        {row["name"]: (int(row["parameters"]), float(row["accuracy"])) for row in published},
-        "parameters",
-        title="Accuracy against size: ours with standard deviation over seeds, others single runs",
-        target=99.4,
-        path=IMAGES / "frontier.png",
-    )
+    show_parameters(IMAGES / "frontier.png")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""What accuracy costs: our recipes with their spread beside the single runs that others published."""
+
+from helpers.model import count_parameters
+from helpers.plot import BLUE, ORANGE, File, drawing, show_target
+from helpers.recipes import RECIPES
+from measure.results import accuracy_of, read_table
+
+LARGEST = 30_000  # parameters; what is published and larger plays another game
+
+
+def show_parameters(path: File = None) -> None:
+    """Shows the accuracy over the number of parameters."""
+    ours = {name: count_parameters(recipe.model()) for name, recipe in RECIPES.items()}
+    others = [row for row in read_table("published") if int(row["parameters"]) < LARGEST]
+    _show(ours, others, "parameters", "Accuracy against size", path)
+
+
+def show_seconds(path: File = None) -> None:
+    """Shows the accuracy over the training time; others' times are those that they reported."""
+    ours = {row["recipe"]: float(row["seconds"]) for row in read_table("times")}
+    others = [row for row in read_table("published") if row["seconds"]]
+    _show(ours, others, "seconds", "Accuracy against training time", path)
+
+
+def _show(ours: dict[str, float], others: list[dict[str, str]], cost: str, title: str, path: File) -> None:
+    with drawing(8, 4.8, f"{title}: ours ± standard deviation over seeds, others single runs", path) as axis:
+        above = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center"}
+        for name in [name for name in ours if name != "baseline"]:
+            mean, spread = accuracy_of(name)
+            axis.errorbar(ours[name], mean, spread, fmt="o", color=BLUE, capsize=4)
+            axis.annotate(name, (ours[name], mean + spread), color=BLUE, **above)
+        for row in others:
+            point = float(row[cost]), float(row["accuracy"])
+            axis.plot(*point, "s", color=ORANGE, fillstyle="none")
+            axis.annotate(row["name"], point, (7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
+        show_target(axis, 99.4)
+        axis.set_xscale("log")
+        axis.margins(x=0.2)
+        axis.xaxis.set_major_formatter("{x:,g}")
+        axis.xaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:e}"[0] in "25" else "")
+        axis.set(xlabel={"seconds": "training time (s)"}.get(cost, cost), ylabel="test accuracy, final epoch (%)")
+        axis.grid(alpha=0.3, which="both")
