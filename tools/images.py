@@ -1,6 +1,13 @@
-"""Draws the README's pictures into images/: `python -m tools.images`."""
+"""Draws the README's pictures into images/: `python -m tools.images`.
 
+Those of the trained network are taken from the executed notebook: the cells tagged `image:NAME`.
+"""
+
+import base64
 from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
 
 from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
@@ -10,7 +17,14 @@ from measure.frontier import show_parameters
 from measure.receptive_field import receptive_field
 from measure.results import mean_curve
 
-IMAGES = Path(__file__).resolve().parents[1] / "images"
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "images"
+
+
+def tagged_cells(start: str) -> list[NotebookNode]:
+    """Returns the cells of Part 2's notebook that have a tag of this start."""
+    cells = nbformat.read(ROOT / "notebooks" / "2_mnist.ipynb", as_version=4).cells
+    return [cell for cell in cells if any(tag.startswith(start) for tag in cell.metadata.get("tags", []))]
 
 
 def main() -> None:
@@ -44,6 +58,10 @@ def main() -> None:
         path=IMAGES / "accuracy.png",
     )
     show_parameters(IMAGES / "frontier.png")
+    for cell in tagged_cells("image:"):
+        name = next(tag.removeprefix("image:") for tag in cell.metadata.tags if tag.startswith("image:"))
+        picture = next(output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {}))
+        (IMAGES / f"{name}.png").write_bytes(base64.b64decode(picture))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""What the pages say is what was measured, and every link and picture in them is there."""
+
+import base64
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers.recipes import RECIPES
+from measure import results, techniques
+from tools.images import IMAGES, tagged_cells
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *NOTEBOOKS]
+
+
+def markdown(path: Path) -> str:
+    """Returns the text of a page; of a notebook, that of its markdown cells."""
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def anchors(path: Path) -> set[str]:
+    """Returns what a link may name behind `#`: GitHub's form in a page, Jupyter's in a notebook."""
+    titles = re.findall(r"^#+ (.*)$", markdown(path), re.MULTILINE)
+    if path.suffix == ".ipynb":
+        return {title.replace(" ", "-") for title in titles}
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("table", [results.table(RECIPES), techniques.table()], ids=["recipes", "techniques"])
+def test_tables_are_those_of_the_results(table):
+    assert table in README
+
+
+def test_the_claim_is_that_of_the_results():
+    rows = results.read_results("notebook")
+    (mean, spread), least = results.accuracy_of("notebook"), min(row["accuracy"] for row in rows)
+    claim = f"{mean:.2f} ± {spread:.2f} % (n = {len(rows)} seeds, least {least} %)"
+    size = f"{int(rows[0]['parameters']):,}"
+    assert f"| {claim} |" in README and f"| {size} |" in README
+
+
+def test_times_are_those_of_the_results():
+    for row in results.read_table("times"):
+        assert f"{row['recipe']:24} {float(row['seconds']):7.1f} s" in README
+
+
+def test_what_the_notebook_printed_is_quoted_as_it_is():
+    cells = tagged_cells("readme")
+    assert len(cells) == 3  # parameters, receptive field, training log
+    for cell in cells:
+        assert "".join(output.text for output in cell.outputs).strip("\n") in README
+
+
+def test_pictures_of_the_notebook_are_its_own():
+    cells = tagged_cells("image:")
+    assert len(cells) == 2
+    for cell in cells:
+        (name,) = [tag.removeprefix("image:") for tag in cell.metadata.tags if tag.startswith("image:")]
+        (picture,) = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+        assert (IMAGES / f"{name}.png").read_bytes() == base64.b64decode(picture)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_relative_links_lead_somewhere(path):
+    text = markdown(path)
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    for link in links:
+        if re.match(r"https?://", link):
+            continue
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_pictures_have_a_text_for_those_who_do_not_see_them(path):
+    text = markdown(path)
+    for tag in re.findall(r"<img [^>]*>", text):
+        assert re.search(r'alt="[^"]{10,}"', tag), tag
+    assert "![](" not in text
+
+
+def test_pictures_are_small_and_in_use():
+    for picture in IMAGES.glob("*"):
+        assert picture.stat().st_size <= 200_000, picture.name
+        assert f"images/{picture.name}" in README, picture.name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_table_of_contents_names_every_section(path):
+    cells = nbformat.read(path, as_version=4).cells
+    for title in re.findall(r"^## (\d.*)$", markdown(path), re.MULTILINE):
+        assert f"(#{title.replace(' ', '-')})" in cells[0].source, title
