@@ -55,7 +55,7 @@ class BaselineNet(nn.Module):
 class ConvNet(nn.Module):
     """Our networks: stages of convolutions, max pooling between stages, a 1x1 head and GAP.
 
-    Images (N, 1, 28, 28) -> logits (N, 10). Each convolution is followed by batch norm and ReLU;
+    Images (N, 1, 28, 28) -> logits (N, 10). Each convolution is followed by batch norm and activation;
     where a stage ends, pooling comes first, so that both work on a quarter of the pixels.
 
     Args:
@@ -64,6 +64,7 @@ class ConvNet(nn.Module):
         unpadded: which of them have no padding, by index; -1 is the last one.
         dropout: probability that a map is dropped before the head, whole (Tompson et al.,
             arXiv:1411.4280): neighbouring pixels are too alike for dropping them one by one to help.
+        activation: the name of its class in torch.nn, one that can work in place: "ReLU", "SiLU".
         num_norms: how many of the convolutions, the head as the last one, are followed by batch
             norm; all but the head by default. Those without have a bias instead.
 
@@ -77,6 +78,7 @@ class ConvNet(nn.Module):
         *,
         unpadded: Sequence[int] = (-2, -1),
         dropout: float = 0.0,
+        activation: str = "ReLU",
         num_norms: int | None = None,
     ):
         super().__init__()
@@ -95,7 +97,7 @@ class ConvNet(nn.Module):
                 layers.append(nn.MaxPool2d(2))
             if i <= num_norms:
                 layers.append(nn.BatchNorm2d(width))
-            layers.append(nn.ReLU(inplace=True))
+            layers.append(getattr(nn, activation)(inplace=True))
             channels = width
         layers += [nn.Dropout2d(dropout), nn.Conv2d(channels, NUM_CLASSES, 1)]
         if num_norms > len(convolutions):

@@ -20,7 +20,7 @@ class Recipe:
 
     Args:
         stages: of `ConvNet`; None stands for `BaselineNet`.
-        unpadded, num_norms: of `ConvNet`.
+        unpadded, activation, num_norms: of `ConvNet`.
         dropout: of either network.
         lr: learning rate of SGD; its peak, if there is a cycle.
         muon_lr: the same for convolutions of more than one channel, trained by `Muon` then; 0 for SGD alone.
@@ -39,6 +39,7 @@ class Recipe:
     batch_size: int = 128
     unpadded: tuple[int, ...] = (-2, -1)
     dropout: float = 0.0
+    activation: str = "ReLU"
     num_norms: int | None = None
     momentum: float = 0.9
     weight_decay: float = 0.0
@@ -61,7 +62,8 @@ class Recipe:
         """Returns the network with fresh weights from torch's random source."""
         if self.stages is None:
             return BaselineNet(self.dropout)
-        return ConvNet(self.stages, unpadded=self.unpadded, dropout=self.dropout, num_norms=self.num_norms)
+        names = ("unpadded", "dropout", "activation", "num_norms")
+        return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
 
     def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
         """Returns shuffled and, if the recipe says so, augmented batches."""

@@ -19,7 +19,7 @@ class Layer(NamedTuple):
     output_size: int
 
 
-_POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Identity)
+_POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.SiLU, nn.GELU, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Identity)
 
 
 def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:

@@ -152,3 +152,8 @@ def test_global_pooling_sees_the_whole_image():
 def test_layers_it_cannot_compute_are_named(layer, message):
     with pytest.raises(ValueError, match=f"layer 0: .*{message}"):
         receptive_field(nn.Sequential(layer))
+
+
+def test_activation_is_chosen_by_name():
+    layers = [type(layer) for layer in ConvNet([[4], [8, 8]], activation="SiLU").modules()]
+    assert layers.count(nn.SiLU) == 3 and nn.ReLU not in layers
