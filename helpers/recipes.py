@@ -112,6 +112,17 @@ RECIPES = {
         weight_decay=5e-4,
         **MILD,
     ),
+    "accurate": Recipe(
+        stages=((12, 12), (16, 16, 16), (20, 20, 24)),
+        num_epochs=19,
+        batch_size=64,
+        lr=0.1,
+        weight_decay=5e-4,
+        degrees=9,
+        shift=1.5,
+        scale=0.1,
+        shear=5,
+    ),
     "fastest": Recipe(
         stages=(((16, 5),), (16, 24), (24, 32)),
         unpadded=(0, -2, -1),
