@@ -1,10 +1,11 @@
 """Named recipes: a network and how it is trained, as frozen data, and what is built from them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, OneCycleLR
 
@@ -29,6 +30,7 @@ class Recipe:
         anneal: "cos" or "linear", how it rises and falls.
         lr_decay: without a cycle, the factor by which the learning rate shrinks in each epoch.
         degrees, shift, scale, shear: bounds of the augmentation, see `random_affine`.
+        num_views: the final score is that of the mean logits over so many augmented views of each image.
         normalize: mean and standard deviation by which images are normalised; None for the training set's.
     """
 
@@ -50,6 +52,7 @@ class Recipe:
     shift: float = 0
     scale: float = 0
     shear: float = 0
+    num_views: int = 1
     normalize: tuple[float, float] | None = None
 
     def __str__(self) -> str:
@@ -65,11 +68,15 @@ class Recipe:
         names = ("unpadded", "dropout", "activation", "num_norms")
         return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
 
-    def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
-        """Returns shuffled and, if the recipe says so, augmented batches."""
+    def augment(self) -> Callable[[Tensor, torch.Generator], Tensor] | None:
+        """Returns what augments a batch, if the recipe says so."""
         bounds = {"degrees": self.degrees, "shift": self.shift, "scale": self.scale, "shear": self.shear}
-        augment = partial(random_affine, **bounds) if any(bounds.values()) else None
-        return Batches(split, self.batch_size, mean, std, shuffle=True, augment=augment, seed=seed, device=device)
+        return partial(random_affine, **bounds) if any(bounds.values()) else None
+
+    def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
+        """Returns shuffled and augmented batches."""
+        settings = {"shuffle": True, "augment": self.augment(), "seed": seed, "device": device}
+        return Batches(split, self.batch_size, mean, std, **settings)
 
     def optimizer(self, model: nn.Module, num_steps: int) -> tuple[Optimizer, LRScheduler]:
         """Returns the optimizer and its schedule over `num_steps`, to be stepped once per batch."""
@@ -100,6 +107,8 @@ class Recipe:
 
 # Bounds of the augmentation, see `random_affine`.
 MILD = {"degrees": 6, "shift": 1, "scale": 0.08, "shear": 3}
+MEDIUM = {"degrees": 6, "shift": 1.2, "scale": 0.08, "shear": 4}
+STRONG = {"degrees": 9, "shift": 1.5, "scale": 0.1, "shear": 5}
 
 RECIPES = {
     "baseline": Recipe(stages=None, num_epochs=20, lr=0.01, momentum=0.5, cycle=0, lr_decay=0.92, dropout=0.1),
@@ -112,16 +121,26 @@ RECIPES = {
         weight_decay=5e-4,
         **MILD,
     ),
+    "smallest": Recipe(
+        stages=(((4, 5), 5), (8, 8, 8), (8,)),
+        unpadded=(0, -3, -2, -1),
+        activation="SiLU",
+        num_epochs=19,
+        lr=0.06,
+        muon_lr=0.06,
+        anneal="linear",
+        weight_decay=1e-4,
+        num_views=32,
+        **MEDIUM,
+    ),
     "accurate": Recipe(
         stages=((12, 12), (16, 16, 16), (20, 20, 24)),
         num_epochs=19,
         batch_size=64,
         lr=0.1,
         weight_decay=5e-4,
-        degrees=9,
-        shift=1.5,
-        scale=0.1,
-        shear=5,
+        num_views=32,
+        **STRONG,
     ),
     "fastest": Recipe(
         stages=(((16, 5),), (16, 24), (24, 32)),

@@ -118,9 +118,13 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
     return torch.cat(logits), torch.cat(labels)
 
 
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Score:
-    """Scores the model in eval mode over all batches."""
-    logits, labels = predict(model, batches)
+def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], num_views: int = 1) -> Score:
+    """Scores the model in eval mode by the mean of its logits over `num_views` passes through all batches.
+
+    More than one makes sense for batches that augment: each pass is then another view of the images.
+    """
+    views = [predict(model, batches) for _ in range(num_views)]
+    logits, labels = torch.stack([logits for logits, _ in views]).mean(dim=0), views[0][1]
     correct = (logits.argmax(dim=1) == labels).sum()
     return Score(F.cross_entropy(logits, labels).item(), int(correct), len(labels))
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from helpers.data import Batches, hold_out, load_mnist, mean_and_std
 from helpers.model import count_parameters
 from helpers.recipes import RECIPES, Recipe
-from helpers.train import fit
+from helpers.train import evaluate, fit
 from measure.results import append_result, locks, read_results, recipes_of, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ PACKAGES = ("digits", "helpers", "measure")  # what a run depends on
 
 
 def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> dict[str, object]:
-    """Trains once and returns the figures of the final epoch, and the curves.
+    """Trains once and returns the figures of the final epoch, and the curves, which are those of single views.
 
     Args:
         split: "validation" trains on 50,000 images and scores the 10,000 held out, for choosing;
@@ -46,6 +46,9 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
     if len(history.test) < recipe.num_epochs:
         raise KeyboardInterrupt
     final = history.test[-1]
+    if recipe.num_views > 1:
+        views = Batches(test, 1000, mean, std, augment=recipe.augment(), device=device)
+        final = evaluate(model, views, recipe.num_views)
     return {
         "seed": seed,
         "split": split,

@@ -1,11 +1,13 @@
 """The training step, the scores, and runs that end early. Real digits, a small network."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.data import Batches, Split
+from helpers.data import Batches, Split, random_affine
 from helpers.model import ConvNet
 from helpers.train import evaluate, fit, predict, set_seed, train_epoch
 
@@ -70,6 +72,22 @@ def test_evaluate_changes_nothing_and_batch_size_does_not_matter(digits):
     small, large = evaluate(model, batches(digits, 7)), evaluate(model, batches(digits, 300))
     assert small.correct == large.correct and small.loss == pytest.approx(large.loss, rel=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_evaluate_takes_the_mean_logits_over_views(digits):
+    model, optimizer = make()
+    for _ in range(10):  # an untrained network answers alike to any view
+        train_epoch(model, batches(digits), optimizer)
+
+    def views():
+        return batches(digits, augment=partial(random_affine, degrees=20))
+
+    passes, one = views(), batches(digits)
+    logits = (predict(model, passes)[0] + predict(model, passes)[0]) / 2
+    expected = F.cross_entropy(logits, digits.labels.long()).item()
+    assert evaluate(model, views(), num_views=2).loss == pytest.approx(expected, rel=1e-6)
+    assert evaluate(model, views()).loss != pytest.approx(expected, rel=1e-3)
+    assert evaluate(model, one, num_views=3).loss == pytest.approx(evaluate(model, one).loss, rel=1e-6)
 
 
 def test_predict_keeps_the_order(digits):
