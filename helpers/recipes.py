@@ -134,10 +134,11 @@ RECIPES = {
         **MEDIUM,
     ),
     "accurate": Recipe(
-        stages=((12, 12), (16, 16, 16), (20, 20, 24)),
+        stages=((16,), (16, 16), (24, 24, 24)),
         num_epochs=19,
         batch_size=64,
         lr=0.1,
+        dropout=0.05,
         weight_decay=5e-4,
         num_views=32,
         **STRONG,
