@@ -9,7 +9,6 @@ Names are the course's: inputs i, weights w1..w8, sums h and o, their sigmoids a
 import math
 from collections import namedtuple
 from collections.abc import Sequence
-from typing import NamedTuple
 
 INPUTS = (0.05, 0.10)
 TARGETS = (0.01, 0.99)
@@ -24,12 +23,8 @@ Forward = namedtuple("Forward", "h1 h2 a_h1 a_h2 o1 o2 a_o1 a_o2 E1 E2 E_total")
 Backward = namedtuple("Backward", "dE_do1 dE_do2 dE_dh1 dE_dh2 dE_dw")
 
 
-class Iteration(NamedTuple):
-    """The eight weights, and the forward and the backward pass with them."""
-
-    weights: tuple[float, ...]
-    forward: Forward
-    backward: Backward
+# The tuple of the eight weights, and the forward and the backward pass with them.
+Iteration = namedtuple("Iteration", "weights forward backward")
 
 
 def sigmoid(x: float) -> float:

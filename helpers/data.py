@@ -1,8 +1,4 @@
-"""MNIST as tensors on the device, and batches made there.
-
-The set is 55 MB, so it lives on the device whole: a batch is an index, and augmentation is
-arithmetic on the batch. There are no worker processes and there is no PIL in the training loop.
-"""
+"""MNIST as tensors on the device, whole (55 MB): a batch is an index, augmentation is arithmetic on the batch."""
 
 import math
 import os
@@ -87,8 +83,7 @@ class Batches:
             raise ValueError(f"images must be uint8 of shape (N, height, width), got {dtype} of shape {shape}")
         if split.labels.shape != split.images.shape[:1]:
             raise ValueError(f"{len(split.images)} images but labels of shape {tuple(split.labels.shape)}")
-        outside = (split.labels < 0) | (split.labels > 9)
-        if split.labels.is_floating_point() or outside.any():
+        if split.labels.is_floating_point() or ((split.labels < 0) | (split.labels > 9)).any():
             raise ValueError(f"labels must be integers from 0 to 9, got {split.labels.unique().tolist()[:20]}")
         if not 1 <= batch_size <= len(split.images):
             raise ValueError(f"batch_size must be in 1..{len(split.images)}, got {batch_size}")

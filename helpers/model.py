@@ -38,16 +38,13 @@ class BaselineNet(nn.Module):
     def _batch_norm(self, x: Tensor, i: int) -> Tensor:
         return F.batch_norm(x, self.get_buffer(f"mean{i}"), self.get_buffer(f"var{i}"), training=self.training)
 
-    def _dropout(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, training=self.training)
-
     def forward(self, x: Tensor) -> Tensor:
         x = self._batch_norm(F.relu(self.conv1(x)), 1)  # (N, 4, 28, 28)
         x = self._batch_norm(F.relu(self.conv2(x)), 2)  # (N, 8, 28, 28)
-        x = self._dropout(self.pool1(x))  # (N, 8, 14, 14)
+        x = F.dropout(self.pool1(x), self.dropout, self.training)  # (N, 8, 14, 14)
         x = self._batch_norm(F.relu(self.conv3(x)), 3)  # (N, 16, 14, 14)
         x = self._batch_norm(F.relu(self.conv4(x)), 4)  # (N, 32, 14, 14)
-        x = self._dropout(self.pool2(x))  # (N, 32, 7, 7)
+        x = F.dropout(self.pool2(x), self.dropout, self.training)  # (N, 32, 7, 7)
         x = self._batch_norm(F.relu(self.conv5(x)), 5)  # (N, 64, 5, 5)
         return self.pool3(self.conv6(x)).flatten(1)  # (N, 10)
 

@@ -87,25 +87,19 @@ def show_curves(
 
 
 def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
-    """Shows how many images of each class (row) were given each label (column)."""
+    """Shows how many images of each class (row) were given each label (column), and the accuracy of each class."""
     counts = torch.bincount(labels * 10 + predictions, minlength=100).view(10, 10)
     errors = counts - counts.diag().diag()
-    with drawing(6.2, 5.6, title, path) as axis:
+    names = [f"{digit}   {accuracy:.1f} %" for digit, accuracy in enumerate(100 * counts.diag() / counts.sum(dim=1))]
+    with drawing(6.6, 5.6, title, path) as axis:
         # The colours show the errors alone: beside a thousand hits a row, nine errors would be white.
         picture = axis.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
         for row, column in counts.nonzero().tolist():
             colour = "white" if errors[row, column] > 0.6 * errors.max() else "black"
             axis.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=9, color=colour)
-        axis.set(xticks=range(10), yticks=range(10), xlabel="predicted digit", ylabel="true digit")
+        axis.set(xticks=range(10), xlabel="predicted digit", ylabel="true digit and accuracy")
+        axis.set_yticks(range(10), names)
         axis.figure.colorbar(picture, label="wrong predictions", shrink=0.8, ticks=MaxNLocator(integer=True))
-
-
-def show_class_accuracy(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
-    """Shows the accuracy of each class in percent; the axis begins one point below the least."""
-    accuracy = [100 * (predictions[labels == digit] == digit).double().mean().item() for digit in range(10)]
-    with drawing(7.5, 3, title, path) as axis:
-        axis.bar_label(axis.bar(range(10), accuracy, color=BLUE), fmt="%.1f", fontsize=9)
-        axis.set(xticks=range(10), xlabel="digit", ylabel="accuracy (%)", ylim=(min(accuracy) - 1, 100.3))
 
 
 def show_network(layers: Sequence[tuple], *, title: str = "", path: File = None) -> None:

@@ -19,47 +19,35 @@ from helpers.train import set_seed
 class Recipe:
     """A network and how it is trained.
 
-    Args:
-        stages: of `ConvNet`; None stands for `BaselineNet`.
-        unpadded, activation, num_norms: of `ConvNet`.
-        dropout: of either network.
-        lr: learning rate of SGD; its peak, if there is a cycle.
-        muon_lr: the same for convolutions of more than one channel, trained by `Muon` then; 0 for SGD alone.
-        cycle: part of the steps in which the learning rate rises to its peak, to fall to zero after
-            it (Smith and Topin, arXiv:1708.07120), with Nesterov momentum; 0 for no cycle.
-        anneal: "cos" or "linear", how it rises and falls.
-        lr_decay: without a cycle, the factor by which the learning rate shrinks in each epoch.
-        degrees, shift, scale, shear: bounds of the augmentation, see `random_affine`.
-        num_views: the final score is that of the mean logits over so many augmented views of each image.
-        normalize: mean and standard deviation by which images are normalised; None for the training set's.
+    With a cycle the learning rate rises to its peak and falls to zero (Smith and Topin,
+    arXiv:1708.07120); without one it shrinks from epoch to epoch, or stays.
     """
 
-    stages: tuple[tuple[int | tuple[int, ...], ...], ...] | None
+    stages: tuple[tuple[int | tuple[int, ...], ...], ...] | None  # of `ConvNet`; None stands for `BaselineNet`
     num_epochs: int
-    lr: float
-    muon_lr: float = 0.0
+    lr: float  # of SGD; its peak, if there is a cycle
+    muon_lr: float = 0.0  # the same for convolutions of more than one channel, if `Muon` trains them
     batch_size: int = 128
-    unpadded: tuple[int, ...] = (-2, -1)
-    dropout: float = 0.0
+    unpadded: tuple[int, ...] = (-2, -1)  # of `ConvNet`, as are activation and num_norms
+    dropout: float = 0.0  # of either network
     activation: str = "ReLU"
     num_norms: int | None = None
-    momentum: float = 0.9
+    momentum: float = 0.9  # Nesterov's, if there is a cycle
     weight_decay: float = 0.0
-    cycle: float = 0.25
-    anneal: str = "cos"
-    lr_decay: float = 1.0
-    degrees: float = 0
-    shift: float = 0
-    scale: float = 0
-    shear: float = 0
-    num_views: int = 1
-    normalize: tuple[float, float] | None = None
+    cycle: float = 0.25  # part of the steps in which the learning rate rises; 0 for no cycle
+    anneal: str = "cos"  # or "linear": how it rises and falls
+    lr_decay: float = 1.0  # without a cycle, the factor for each epoch
+    degrees: float = 0  # bounds of the augmentation, see `random_affine`: rotation,
+    shift: float = 0  # in pixels,
+    scale: float = 0  # relative,
+    shear: float = 0  # in degrees
+    num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
+    normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
     def __str__(self) -> str:
         """Returns the settings that differ from their defaults."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        defaults = {field.name: field.default for field in fields(self)}
-        return ", ".join(f"{name}={value}" for name, value in values.items() if value != defaults[name])
+        settings = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
+        return ", ".join(f"{name}={value}" for name, value, default in settings if value != default)
 
     def model(self) -> nn.Module:
         """Returns the network with fresh weights from torch's random source."""

@@ -106,8 +106,7 @@ def _mean_loss(losses: list[Tensor], sizes: list[int], name: str) -> float:
             f"{name}, step {step + 1}: the loss is {values[step].item()}, training has diverged. "
             "Lower the learning rate, or look for extreme values in the images."
         )
-    weights = torch.tensor(sizes, dtype=torch.float64)
-    return (values @ weights / weights.sum()).item()
+    return (values @ torch.tensor(sizes, dtype=torch.float64)).item() / sum(sizes)
 
 
 @torch.inference_mode()
@@ -140,8 +139,7 @@ def fit(
 ) -> History:
     """Trains for `num_epochs` and prints a line for each.
 
-    An interrupt (Ctrl-C, or the stop button of a notebook) ends training early: the history so far
-    is returned and the model keeps its weights so far.
+    An interrupt (Ctrl-C, a notebook's stop button) ends training early; history and weights are those so far.
 
     Args:
         checkpoint: a file that is written after each epoch. If it is there already, training goes on
@@ -179,7 +177,7 @@ def fit(
             if path is not None:
                 save_checkpoint(path, parts)
     except RuntimeError as error:
-        # A GPU has a class of its own for this error, a CPU has not: only the text tells everywhere.
+        # A GPU has a class of its own for this, a CPU has not: only the text tells everywhere.
         if not any(text in str(error) for text in ("out of memory", "allocate memory", "not enough memory")):
             raise
         message = f"epoch {len(history.test) + 1}: a batch does not fit into the device's memory; lower batch_size"
