@@ -47,7 +47,10 @@ def forward(weights: Sequence[float], inputs: Sequence[float] = INPUTS, targets:
 
 
 def backward(
-    weights: Sequence[float], values: Forward, inputs: Sequence[float] = INPUTS, targets: Sequence[float] = TARGETS
+    weights: Sequence[float],
+    values: Forward,
+    inputs: Sequence[float] = INPUTS,
+    targets: Sequence[float] = TARGETS,
 ) -> Backward:
     """Computes the derivatives of E_total by the chain rule, from the error back to the inputs."""
     *_, w5, w6, w7, w8 = weights

@@ -62,8 +62,7 @@ class Batches:
         seed: of the generator that shuffles and augments. It runs on from epoch to epoch.
 
     Raises:
-        ValueError: images are not uint8 (N, H, W), labels not N integers from 0 to 9, or the batch size
-            is not in 1..N.
+        ValueError: images are not uint8 (N, H, W), labels not N integers of 0..9, or batch_size not in 1..N.
     """
 
     def __init__(
@@ -145,8 +144,8 @@ def random_affine(
     draws = torch.rand(5, num_images, generator=generator, device=images.device) * 2 - 1
     angle, slant, growth, dx, dy = draws * bounds.to(images.device).unsqueeze(1)
     cos, sin, tan = angle.cos() / (1 + growth), angle.sin() / (1 + growth), slant.tan()
-    # Sampling reads backwards: each place (x, y) of the output, in -1..1, asks for its source. Written
-    # out, this is faster on a CPU than F.affine_grid, which multiplies many 2x3 matrices.
+    # Sampling reads backwards: each place (x, y) of the output, in -1..1, asks for its source.
+    # F.affine_grid would do the same, slower on a CPU: it multiplies many 2x3 matrices.
     x = (torch.arange(width, device=images.device) + 0.5) * (2 / width) - 1
     y = ((torch.arange(height, device=images.device) + 0.5) * (2 / height) - 1).unsqueeze(1)
     a, b, c, d, dx, dy = (v.view(-1, 1, 1) for v in (cos, cos * tan - sin, sin, sin * tan + cos, dx, dy))

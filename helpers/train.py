@@ -118,9 +118,9 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], num_views: int = 1) -> Score:
-    """Scores the model in eval mode by the mean of its logits over `num_views` passes through all batches.
+    """Scores the model in eval mode by its mean logits over `num_views` passes through all batches.
 
-    More than one makes sense for batches that augment: each pass is then another view of the images.
+    More than one is for batches that augment, in one order: each pass is another view of the images.
     """
     views = [predict(model, batches) for _ in range(num_views)]
     logits, labels = torch.stack([logits for logits, _ in views]).mean(dim=0), views[0][1]

@@ -36,9 +36,9 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
     """
     device, code = torch.device(device), commit()
     train, test = load_mnist()
+    mean, std = recipe.normalize or mean_and_std(train.images)  # the notebook's, on either split
     if split == "validation":
         train, test = hold_out(train)
-    mean, std = recipe.normalize or mean_and_std(train.images)
     model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
     test_batches = Batches(test, 1000, mean, std, device=device)
     start = time.perf_counter()
