@@ -26,7 +26,8 @@ from helpers.data import Batches, Split, load_mnist, mean_and_std
 from helpers.files import write_whole
 from helpers.recipes import RECIPES
 from helpers.train import evaluate, train_epoch
-from measure.sweep import RESULTS, commit
+from measure.results import RESULTS
+from measure.sweep import commit
 
 FASTEST, BASELINE = RECIPES["fastest"], RECIPES["baseline"]
 NUM_STEPS = 100  # taken apart

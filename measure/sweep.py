@@ -106,7 +106,9 @@ def _seeds(text: str) -> range:
 def main() -> None:
     names = [*RECIPES, "variants"]
     parser = argparse.ArgumentParser(prog="python -m measure.sweep", description=__doc__)
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the table")
+    parser.add_argument(
+        "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"
+    )
     parser.add_argument("--seeds", type=_seeds, default=range(1), metavar="A-B", help="a seed or a range, default 0")
     parser.add_argument("--split", choices=["validation", "test"], default="validation")
     parser.add_argument("--device", default="cpu")
@@ -119,7 +121,7 @@ def main() -> None:
         parser.error(f"device {args.device} cannot be used here, take cpu: {str(error).splitlines()[0]}")
     for name in args.recipes:
         sweep(name, args.seeds, args.split, args.device)
-    print(table(args.recipes or (RECIPES if args.split == "test" else names), args.split))
+    print(table(args.recipes, args.split) if args.recipes else table(RECIPES))
 
 
 if __name__ == "__main__":
