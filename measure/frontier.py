@@ -24,18 +24,20 @@ def show_seconds(path: File = None) -> None:
 
 def _show(ours: dict[str, float], others: list[dict[str, str]], cost: str, title: str, path: File) -> None:
     with drawing(8, 4.8, f"{title}: ours ± standard deviation over seeds, others single runs", path) as axis:
-        above = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center"}
-        for name in [name for name in ours if name != "baseline"]:
-            mean, spread = accuracy_of(name)
-            axis.errorbar(ours[name], mean, spread, fmt="o", color=BLUE, capsize=4)
-            axis.annotate(name, (ours[name], mean + spread), color=BLUE, **above)
+        points = {name: (x, *accuracy_of(name)) for name, x in ours.items() if name != "baseline"}
+        for name, (x, mean, spread) in points.items():
+            axis.errorbar(x, mean, spread, fmt="o", color=BLUE, capsize=4)
+            # The name stands above, or below if another of our points is there.
+            side = -1 if any(y > mean and 0.8 < z / x < 1.25 for z, y, _ in points.values()) else 1
+            place = {"xytext": (0, 9 * side), "textcoords": "offset points", "ha": "center", "va": "center"}
+            axis.annotate(name, (x, mean + side * spread), color=BLUE, **place)
         for row in others:
             point = float(row[cost]), float(row["accuracy"])
             axis.plot(*point, "s", color=ORANGE, fillstyle="none")
             axis.annotate(row["name"], point, (7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
         show_target(axis, 99.4)
         axis.set_xscale("log")
-        axis.margins(x=0.2)
+        axis.margins(x=0.2, y=0.1)
         axis.xaxis.set_major_formatter("{x:,g}")
         axis.xaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:e}"[0] in "25" else "")
         axis.set(xlabel={"seconds": "training time (s)"}.get(cost, cost), ylabel="test accuracy, final epoch (%)")
