@@ -72,8 +72,8 @@ class Recipe:
         if self.muon_lr:
             wide = [p for p in model.parameters() if p.ndim > 1 and p.shape[1] > 1]
             rest = [p for p in model.parameters() if not (p.ndim > 1 and p.shape[1] > 1)]
-            groups = [{"params": wide, "lr": self.muon_lr, "orthogonal": True, "weight_decay": 0}, {"params": rest}]
-            optimizer = Muon(groups, self.lr, **settings)
+            muon = {"lr": self.muon_lr, "orthogonal": True, "weight_decay": 0}
+            optimizer = Muon([{"params": wide, **muon}, {"params": rest}], self.lr, **settings)
         else:
             # Fused, one kernel for all parameters: with layers this small, calls cost more than sums.
             optimizer = SGD(model.parameters(), self.lr, nesterov=self.cycle > 0, fused=True, **settings)

@@ -34,9 +34,9 @@ def table() -> str:
         runs = [row for row in rows if row["recipe"] == variant]
         accuracy, spread = mean_and_spread([float(row["accuracy"]) for row in runs])
         loss, _ = mean_and_spread([float(row["loss"]) for row in runs])
-        return f"{accuracy:.2f} ± {spread:.2f} % | {loss:.4f} | {len(runs)}"
+        return f"{accuracy:.2f} ± {spread:.2f} | {loss:.4f} | {len(runs)}"
 
-    lines = ["| technique | here | instead | accuracy | loss | n |", "| --- | --- | --- | ---: | ---: | ---: |"]
+    lines = ["| technique | here | instead | accuracy, % | loss | n |", "| --- | --- | --- | ---: | ---: | ---: |"]
     lines.append(f"| all as they are here | | | {figures('ours')} |")
     for technique, (here, instead, variant) in TECHNIQUES.items():
         lines.append(f"| {technique} | {here} | {instead} | {figures(variant)} |")
