@@ -1,8 +1,8 @@
 """MNIST as tensors on the device, whole (55 MB): a batch is an index, augmentation is arithmetic on the batch."""
 
-import math
 import os
 from collections.abc import Callable, Iterator
+from math import ceil, radians
 from typing import NamedTuple
 
 import torch
@@ -94,7 +94,7 @@ class Batches:
 
     def __len__(self) -> int:
         """Number of batches, the last and smaller one included."""
-        return math.ceil(len(self.images) / self.batch_size)
+        return ceil(len(self.images) / self.batch_size)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Returns where the generator stands, for a checkpoint."""
@@ -140,7 +140,7 @@ def random_affine(
         Images of the same shape, sampled bilinearly (so no value leaves the range of the input and 0).
     """
     num_images, _, height, width = images.shape
-    bounds = torch.tensor([math.radians(degrees), math.radians(shear), scale, 2 * shift / width, 2 * shift / height])
+    bounds = torch.tensor([radians(degrees), radians(shear), scale, 2 * shift / width, 2 * shift / height])
     draws = torch.rand(5, num_images, generator=generator, device=images.device) * 2 - 1
     angle, slant, growth, dx, dy = draws * bounds.to(images.device).unsqueeze(1)
     cos, sin, tan = angle.cos() / (1 + growth), angle.sin() / (1 + growth), slant.tan()
