@@ -15,13 +15,11 @@ TARGETS = (0.01, 0.99)
 WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
 LEARNING_RATES = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
 
-
 # All values of one forward pass, in the order in which they arise.
 Forward = namedtuple("Forward", "h1 h2 a_h1 a_h2 o1 o2 a_o1 a_o2 E1 E2 E_total")
 
 # The derivatives of E_total: the four shared factors, then the tuple of those by w1..w8.
 Backward = namedtuple("Backward", "dE_do1 dE_do2 dE_dh1 dE_dh2 dE_dw")
-
 
 # The tuple of the eight weights, and the forward and the backward pass with them.
 Iteration = namedtuple("Iteration", "weights forward backward")

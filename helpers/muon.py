@@ -16,6 +16,7 @@ class Muon(Optimizer):
 
     Args:
         groups: of parameters; those with `orthogonal=True` hold weights of two or more dimensions.
+        lr: learning rate, where a group has none of its own.
         weight_decay: adds this multiple of the weights to their gradient, as torch's SGD does.
     """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from measure.sweep import PACKAGES
 from tools.colab import ADDRESS, BLOCK, ROOT, origin, write_address
 from tools.notebook import execute
 
@@ -29,7 +30,7 @@ def git(*words, cwd):
 def address(tmp_path_factory):
     """A bare repository that holds what notebooks import, as its own branch `main`."""
     source = tmp_path_factory.mktemp("source")
-    for package in ("digits", "helpers", "measure"):
+    for package in PACKAGES:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     git("init", "--quiet", "--initial-branch=main", cwd=source)
     git("add", "-A", cwd=source)

@@ -1,6 +1,5 @@
 """What the pages say is what was measured, and every link and picture in them is there."""
 
-import base64
 import re
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from helpers.recipes import RECIPES
 from measure import results, techniques
-from tools.images import IMAGES, tagged_cells
+from tools.images import IMAGES, notebook_pictures, tagged_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -59,12 +58,10 @@ def test_what_the_notebook_printed_is_quoted_as_it_is():
 
 
 def test_pictures_of_the_notebook_are_its_own():
-    cells = tagged_cells("image:")
-    assert len(cells) == 2
-    for cell in cells:
-        (name,) = [tag.removeprefix("image:") for tag in cell.metadata.tags if tag.startswith("image:")]
-        (picture,) = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
-        assert (IMAGES / f"{name}.png").read_bytes() == base64.b64decode(picture)
+    pictures = notebook_pictures()
+    assert pictures.keys() == {"confusion", "mistakes"}
+    for name, picture in pictures.items():
+        assert (IMAGES / f"{name}.png").read_bytes() == picture
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -27,6 +27,16 @@ def tagged_cells(start: str) -> list[NotebookNode]:
     return [cell for cell in cells if any(tag.startswith(start) for tag in cell.metadata.get("tags", []))]
 
 
+def notebook_pictures() -> dict[str, bytes]:
+    """Returns the picture that each cell tagged `image:NAME` shows, by name."""
+    pictures = {}
+    for cell in tagged_cells("image:"):
+        (name,) = [tag.removeprefix("image:") for tag in cell.metadata.tags if tag.startswith("image:")]
+        (picture,) = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+        pictures[name] = base64.b64decode(picture)
+    return pictures
+
+
 def main() -> None:
     start = forward(WEIGHTS)
     hidden, outputs = (start.a_h1, start.a_h2), (start.a_o1, start.a_o2)
@@ -58,10 +68,8 @@ def main() -> None:
         path=IMAGES / "accuracy.png",
     )
     show_parameters(IMAGES / "frontier.png")
-    for cell in tagged_cells("image:"):
-        name = next(tag.removeprefix("image:") for tag in cell.metadata.tags if tag.startswith("image:"))
-        picture = next(output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {}))
-        (IMAGES / f"{name}.png").write_bytes(base64.b64decode(picture))
+    for name, picture in notebook_pictures().items():
+        (IMAGES / f"{name}.png").write_bytes(picture)
 
 
 if __name__ == "__main__":
