@@ -117,15 +117,16 @@ class Batches:
             yield (images - self.mean) / self.std, self.labels[index]
 
 
-def random_affine(
+def random_warp(
     images: Tensor,
     generator: torch.Generator,
     degrees: float = 0,
     shift: float = 0,
     scale: float = 0,
     shear: float = 0,
+    bend: float = 0,
 ) -> Tensor:
-    """Rotates, shifts, scales and shears each image by its own random amounts.
+    """Rotates, shifts, scales, shears and bends each image by its own random amounts.
 
     Each amount is uniform in +-its bound. What comes in from outside the image is 0.
 
@@ -135,6 +136,7 @@ def random_affine(
         shift: bound of the shift along each axis, in pixels.
         scale: bound of the relative change of size: 0.1 draws from 0.9 to 1.1.
         shear: bound of the shear along x, in degrees.
+        bend: bound of the shifts of 4x4 points, in pixels; between them, shifts change smoothly.
 
     Returns:
         Images of the same shape, sampled bilinearly (so no value leaves the range of the input and 0).
@@ -149,5 +151,9 @@ def random_affine(
     x = (torch.arange(width, device=images.device) + 0.5) * (2 / width) - 1
     y = ((torch.arange(height, device=images.device) + 0.5) * (2 / height) - 1).unsqueeze(1)
     a, b, c, d, dx, dy = (v.view(-1, 1, 1) for v in (cos, cos * tan - sin, sin, sin * tan + cos, dx, dy))
-    grid = torch.stack([a * x + (b * y + dx), c * x + (d * y + dy)], dim=1).movedim(1, -1)  # (N, H, W, 2)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    grid = torch.stack([a * x + (b * y + dx), c * x + (d * y + dy)], dim=1)  # (N, 2, H, W)
+    if bend:  # a smooth field of shifts, after Simard et al. (ICDAR 2003, elastic distortion)
+        shifts = torch.rand(num_images, 2, 4, 4, generator=generator, device=images.device) * 2 - 1
+        shifts *= 2 * bend / torch.tensor([width, height], device=images.device).view(2, 1, 1)
+        grid += F.interpolate(shifts, (height, width), mode="bicubic", align_corners=True)
+    return F.grid_sample(images, grid.movedim(1, -1), mode="bilinear", padding_mode="zeros", align_corners=False)

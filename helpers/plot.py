@@ -6,7 +6,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
@@ -100,33 +99,6 @@ def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path
         axis.set(xticks=range(10), xlabel="predicted digit", ylabel="true digit and accuracy")
         axis.set_yticks(range(10), names)
         axis.figure.colorbar(picture, label="wrong predictions", shrink=0.8, ticks=MaxNLocator(integer=True))
-
-
-def show_network(layers: Sequence[tuple], *, title: str = "", path: File = None) -> None:
-    """Draws a chain of layers, each as its maps: as tall as they are, and wider the more there are.
-
-    Args:
-        layers: the rows of `measure.receptive_field`.
-    """
-    blocks, x = [("image", 1, 28, GREY)], 0.0
-    for layer in layers:
-        if layer.type == "Conv2d":
-            text, colour = "conv {0}x{0}" + ("\npadded" if layer.padding else ""), BLUE
-        else:
-            text, colour = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
-        blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, colour))
-    with drawing(11, 4, title, path) as axis:
-        for i, (text, channels, size, colour) in enumerate(blocks):
-            width = 0.6 + channels / 8
-            axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
-            axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
-            axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
-            if i + 1 < len(blocks):
-                arrow = {"arrowstyle": "->", "color": GREY}
-                axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops=arrow)
-            x += width + 3.4
-        axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20))
-        axis.axis("off")
 
 
 def show_neurons(

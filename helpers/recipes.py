@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, OneCycleLR
 
-from helpers.data import Batches, Split, random_affine
+from helpers.data import Batches, Split, random_warp
 from helpers.model import BaselineNet, ConvNet
 from helpers.muon import Muon
 from helpers.train import set_seed
@@ -37,10 +37,11 @@ class Recipe:
     cycle: float = 0.25  # part of the steps in which the learning rate rises; 0 for no cycle
     anneal: str = "cos"  # or "linear": how it rises and falls
     lr_decay: float = 1.0  # without a cycle, the factor for each epoch
-    degrees: float = 0  # bounds of the augmentation, see `random_affine`: rotation,
+    degrees: float = 0  # bounds of the augmentation, see `random_warp`: rotation,
     shift: float = 0  # in pixels,
     scale: float = 0  # relative,
     shear: float = 0  # in degrees
+    bend: float = 0  # in pixels
     num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
@@ -58,8 +59,8 @@ class Recipe:
 
     def augment(self) -> Callable[[Tensor, torch.Generator], Tensor] | None:
         """Returns what augments a batch, if the recipe says so."""
-        bounds = {"degrees": self.degrees, "shift": self.shift, "scale": self.scale, "shear": self.shear}
-        return partial(random_affine, **bounds) if any(bounds.values()) else None
+        bounds = {name: getattr(self, name) for name in ("degrees", "shift", "scale", "shear", "bend")}
+        return partial(random_warp, **bounds) if any(bounds.values()) else None
 
     def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
         """Returns shuffled and augmented batches."""
@@ -93,7 +94,7 @@ class Recipe:
         return model, batches, *self.optimizer(model, self.num_epochs * len(batches))
 
 
-# Bounds of the augmentation, see `random_affine`.
+# Bounds of the augmentation, see `random_warp`.
 MILD = {"degrees": 6, "shift": 1, "scale": 0.08, "shear": 3}
 MEDIUM = {"degrees": 6, "shift": 1.2, "scale": 0.08, "shear": 4}
 STRONG = {"degrees": 9, "shift": 1.5, "scale": 0.1, "shear": 5}

@@ -1,8 +1,12 @@
 """What a network sees of an image, computed from its layers."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from matplotlib.patches import Rectangle
 from torch import nn
+
+from helpers.plot import BLUE, GREY, ORANGE, File, drawing
 
 
 class Layer(NamedTuple):
@@ -60,6 +64,29 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
         channels = getattr(layer, "out_channels", channels)
         rows.append(Layer(name, type(layer).__name__, channels, kernel, stride, padding, jump, field, size))
     return rows
+
+
+def show_network(layers: Sequence[Layer], *, title: str = "", path: File = None) -> None:
+    """Draws a chain of layers, each as its maps: as tall as they are, and wider the more there are."""
+    blocks, x = [("image", 1, 28, GREY)], 0.0
+    for layer in layers:
+        if layer.type == "Conv2d":
+            text, colour = "conv {0}x{0}" + ("\npadded" if layer.padding else ""), BLUE
+        else:
+            text, colour = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
+        blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, colour))
+    with drawing(11, 4, title, path) as axis:
+        for i, (text, channels, size, colour) in enumerate(blocks):
+            width = 0.6 + channels / 8
+            axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
+            axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
+            axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
+            if i + 1 < len(blocks):
+                arrow = {"arrowstyle": "->", "color": GREY}
+                axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops=arrow)
+            x += width + 3.4
+        axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20))
+        axis.axis("off")
 
 
 def _side(name: str, value: int | tuple[int, int]) -> int:

@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 import torch
 
-from helpers.data import Batches, Split, hold_out, mean_and_std, random_affine
+from helpers.data import Batches, Split, hold_out, mean_and_std, random_warp
 
-ALL = {"degrees": 10, "shift": 2, "scale": 0.1, "shear": 5}
+ALL = {"degrees": 10, "shift": 2, "scale": 0.1, "shear": 5, "bend": 1}
 
 
 def generator(seed=0):
@@ -84,7 +84,7 @@ def test_batches_are_normalised(mnist):
 def test_batches_repeat_with_the_seed(mnist):
     def epoch(seed):
         split = Split(mnist[1].images[:500], mnist[1].labels[:500])
-        batches = Batches(split, 100, 0.13, 0.31, shuffle=True, augment=partial(random_affine, **ALL), seed=seed)
+        batches = Batches(split, 100, 0.13, 0.31, shuffle=True, augment=partial(random_warp, **ALL), seed=seed)
         return torch.cat([images for images, _ in batches])
 
     assert torch.equal(epoch(1), epoch(1))
@@ -103,29 +103,29 @@ def test_images_without_labels_are_refused(mnist):
 
 
 def test_augmentation_is_identity_at_zero(digits):
-    torch.testing.assert_close(random_affine(digits, generator()), digits, atol=1e-5, rtol=0)
+    torch.testing.assert_close(random_warp(digits, generator()), digits, atol=1e-5, rtol=0)
 
 
 def test_augmentation_differs_from_image_to_image(digits):
     same = digits[:1].expand(64, -1, -1, -1)
-    assert len(torch.unique(random_affine(same, generator(), **ALL), dim=0)) == 64
+    assert len(torch.unique(random_warp(same, generator(), **ALL), dim=0)) == 64
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_bound_moves_pixels(digits, name):
-    moved = random_affine(digits, generator(), **{name: ALL[name]})
+    moved = random_warp(digits, generator(), **{name: ALL[name]})
     assert (moved - digits).abs().mean() > 0.01
 
 
 def test_augmentation_stays_in_range(digits):
-    images = random_affine(digits, generator(), **ALL)
+    images = random_warp(digits, generator(), **ALL)
     assert images.shape == digits.shape and images.min() >= 0 and images.max() <= 1
     # Mild bounds move ink about, they do not remove it.
     assert images.sum() == pytest.approx(digits.sum().item(), rel=0.05)
 
 
 def test_augmentation_repeats_with_the_seed(digits):
-    assert torch.equal(random_affine(digits, generator(3), **ALL), random_affine(digits, generator(3), **ALL))
+    assert torch.equal(random_warp(digits, generator(3), **ALL), random_warp(digits, generator(3), **ALL))
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,13 @@ def test_augmentation_repeats_with_the_seed(digits):
     [
         ({"degrees": 90}, lambda x: x.rot90(1, (2, 3))),
         ({"shift": 1}, lambda x: x.roll((-1, -1), (2, 3))),
+        ({"bend": 1}, lambda x: x.roll((-1, -1), (2, 3))),
         ({"scale": 1}, lambda x: torch.nn.functional.interpolate(x[..., 7:21, 7:21], scale_factor=2, mode="bilinear")),
     ],
 )
 def test_bounds_mean_what_they_say(digits, monkeypatch, bounds, expected):
     """With every draw at its upper bound, the outcome is known."""
     monkeypatch.setattr(torch, "rand", lambda *size, **_: torch.ones(*size))
-    images, known = random_affine(digits, generator(), **bounds), expected(digits)
+    images, known = random_warp(digits, generator(), **bounds), expected(digits)
     inner = (..., slice(2, -2), slice(2, -2))
     torch.testing.assert_close(images[inner], known[inner], atol=1e-4, rtol=0)

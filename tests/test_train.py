@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.data import Batches, Split, random_affine
+from helpers.data import Batches, Split, random_warp
 from helpers.model import ConvNet
 from helpers.train import evaluate, fit, predict, set_seed, train_epoch
 
@@ -80,7 +80,7 @@ def test_evaluate_takes_the_mean_logits_over_views(digits):
         train_epoch(model, batches(digits), optimizer)
 
     def views():
-        return batches(digits, augment=partial(random_affine, degrees=20))
+        return batches(digits, augment=partial(random_warp, degrees=20))
 
     passes, one = views(), batches(digits)
     logits = (predict(model, passes)[0] + predict(model, passes)[0]) / 2

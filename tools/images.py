@@ -14,7 +14,7 @@ from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, 
 from helpers.model import count_parameters
 from helpers.recipes import RECIPES
 from measure.frontier import show_parameters
-from measure.receptive_field import receptive_field
+from measure.receptive_field import receptive_field, show_network
 from measure.results import mean_curve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +54,7 @@ def main() -> None:
         path=IMAGES / "learning_rates.png",
     )
     model = RECIPES["notebook"].model()
-    plot.show_network(
+    show_network(
         receptive_field(model),
         title=f"The network of Part 2: {count_parameters(model):,} parameters",
         path=IMAGES / "network.png",
