@@ -23,11 +23,8 @@ from torchvision import datasets, transforms
 
 from digits.download import data_root
 from helpers.data import Batches, Split, load_mnist, mean_and_std
-from helpers.files import write_whole
 from helpers.recipes import RECIPES
 from helpers.train import evaluate, train_epoch
-from measure.results import RESULTS
-from measure.sweep import commit
 
 FASTEST, BASELINE = RECIPES["fastest"], RECIPES["baseline"]
 NUM_STEPS = 100  # taken apart
@@ -108,18 +105,6 @@ def train_fastest(train: Split, test: Split, mean: float, std: float, device: to
     model, batches, optimizer, scheduler = FASTEST.set_up(train, mean, std, seed=0, device=device)
     spent = sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(FASTEST.num_epochs))
     return spent, evaluate(model, Batches(test, 1000, mean, std, device=device)).accuracy
-
-
-def time_recipes(train: Split, mean: float, std: float, device: torch.device, times: dict[str, float]) -> None:
-    """Prints how long each recipe trains, by one epoch where `times` lack it; keeps it in results/times.csv."""
-    for name, recipe in RECIPES.items():
-        if name not in times:
-            model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed=0, device=device)
-            times[name] = recipe.num_epochs * seconds(train_epoch, model, batches, optimizer, scheduler)
-        print(f"{name:24} {times[name]:7.1f} s for its {recipe.num_epochs} epochs", flush=True)
-    origin = f"{device.type},{torch.get_num_threads()},{torch.__version__},{commit()}"
-    rows = "".join(f"{name},{time:.1f},{origin}\n" for name, time in times.items())
-    write_whole(RESULTS / "times.csv", f"recipe,seconds,device,threads,torch,commit\n{rows}".encode())
 
 
 def take_apart(train: Split, mean: float, std: float, device: torch.device) -> None:
@@ -203,8 +188,6 @@ def main() -> None:
         f"would take {BASELINE.num_epochs * usual / fastest:.0f} times as long"
     )
     take_apart(train, mean, std, device)
-    print("\ntraining time of the recipes, without the scoring:")
-    time_recipes(train, mean, std, device, {"fastest": fastest})
 
 
 if __name__ == "__main__":
