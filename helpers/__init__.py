@@ -1,1 +1,1 @@
-"""What the notebooks share: `data -> model -> train -> plot`, one module per step."""
+"""All that the notebooks teach with: `data -> model -> train -> plot`, one module per step. Knows no other folder."""

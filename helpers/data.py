@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from digits.download import from_idx, mnist_files
+from helpers.download import from_idx, mnist_files
 
 
 class Split(NamedTuple):
@@ -142,9 +142,10 @@ def random_warp(
         Images of the same shape, sampled bilinearly (so no value leaves the range of the input and 0).
     """
     num_images, _, height, width = images.shape
-    bounds = torch.tensor([radians(degrees), radians(shear), scale, 2 * shift / width, 2 * shift / height])
+    # Bounds are numbers, not a tensor: to copy one to a GPU makes the host wait.
+    bounds = radians(degrees), radians(shear), scale, 2 * shift / width, 2 * shift / height
     draws = torch.rand(5, num_images, generator=generator, device=images.device) * 2 - 1
-    angle, slant, growth, dx, dy = draws * bounds.to(images.device).unsqueeze(1)
+    angle, slant, growth, dx, dy = (draw * bound for draw, bound in zip(draws, bounds))
     cos, sin, tan = angle.cos() / (1 + growth), angle.sin() / (1 + growth), slant.tan()
     # Sampling reads backwards: each place (x, y) of the output, in -1..1, asks for its source.
     # F.affine_grid would do the same, slower on a CPU: it multiplies many 2x3 matrices.
@@ -154,6 +155,9 @@ def random_warp(
     grid = torch.stack([a * x + (b * y + dx), c * x + (d * y + dy)], dim=1)  # (N, 2, H, W)
     if bend:  # a smooth field of shifts, after Simard et al. (ICDAR 2003, elastic distortion)
         shifts = torch.rand(num_images, 2, 4, 4, generator=generator, device=images.device) * 2 - 1
-        shifts *= 2 * bend / torch.tensor([width, height], device=images.device).view(2, 1, 1)
+        pixel = torch.ones(2, 1, 1, device=images.device)
+        pixel[0] /= width
+        pixel[1] /= height
+        shifts *= pixel * (2 * bend)
         grid += F.interpolate(shifts, (height, width), mode="bicubic", align_corners=True)
     return F.grid_sample(images, grid.movedim(1, -1), mode="bilinear", padding_mode="zeros", align_corners=False)

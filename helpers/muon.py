@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 
@@ -41,6 +41,18 @@ class Muon(Optimizer):
             if group["orthogonal"]:
                 updates = [orthogonalize(update) for update in updates]
             torch._foreach_add_(params, updates, alpha=-group["lr"])
+
+
+def muon_for(model: nn.Module, muon_lr: float, lr: float, momentum: float, weight_decay: float) -> Muon:
+    """Returns `Muon` for the weights that read more than one channel, and its plain SGD for all others.
+
+    Args:
+        muon_lr: learning rate of the first, which have no weight decay; `lr` is that of the others.
+    """
+    wide = [p for p in model.parameters() if p.ndim > 1 and p.shape[1] > 1]
+    rest = [p for p in model.parameters() if not (p.ndim > 1 and p.shape[1] > 1)]
+    groups = [{"params": wide, "lr": muon_lr, "orthogonal": True, "weight_decay": 0}, {"params": rest}]
+    return Muon(groups, lr, momentum, weight_decay)
 
 
 def orthogonalize(weights: Tensor, num_steps: int = 5) -> Tensor:

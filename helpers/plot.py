@@ -1,13 +1,22 @@
 """Figures from plain data. Each shows itself in a notebook, or is saved if a path is given."""
 
+import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import torch
-from matplotlib.ticker import MaxNLocator
+from IPython.display import Image, display
 from torch import Tensor
+
+# A backend that the user's shell names may not exist here; matplotlib would then not even be imported.
+if not os.environ.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
+    os.environ.pop("MPLBACKEND", None)
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
@@ -18,14 +27,15 @@ File = Path | str | None
 @contextmanager
 def drawing(width: float, height: float, title: str, path: File, **grid) -> Iterator:
     """Gives axes of that many inches to draw on, then shows or saves the figure."""
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained", **grid)
-    yield axes
+    figure = Figure(figsize=(width, height), layout="constrained")
+    yield figure.subplots(**grid)
     figure.suptitle(title, fontsize=12)
-    if path is None:
-        plt.show()
-    else:
+    if path is not None:
         figure.savefig(path, dpi=150, facecolor="white")
-        plt.close(figure)
+        return
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=100, facecolor="white")
+    display(Image(picture.getvalue(), format="png", alt=title))
 
 
 def show_images(
@@ -43,7 +53,7 @@ def show_images(
             axis.set_title(caption, fontsize=9)
 
 
-def show_target(axis: plt.Axes, target: float, name: str = "target") -> None:
+def show_target(axis: Axes, target: float, name: str = "target") -> None:
     """Draws a dotted line at the height `target`, with its name."""
     axis.axhline(target, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
     place = {"xycoords": ("axes fraction", "data"), "xytext": (-4, 2), "textcoords": "offset points"}

@@ -1,7 +1,7 @@
 """Named recipes: a network and how it is trained, as frozen data, and what is built from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 
 import torch
@@ -10,8 +10,8 @@ from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, OneCycleLR
 
 from helpers.data import Batches, Split, random_warp
-from helpers.model import BaselineNet, ConvNet
-from helpers.muon import Muon
+from helpers.model import BaselineNet, ConvNet, to_device
+from helpers.muon import muon_for
 from helpers.train import set_seed
 
 
@@ -28,7 +28,7 @@ class Recipe:
     lr: float  # of SGD; its peak, if there is a cycle
     muon_lr: float = 0.0  # the same for convolutions of more than one channel, if `Muon` trains them
     batch_size: int = 128
-    unpadded: tuple[int, ...] = (-2, -1)  # of `ConvNet`, as are activation and num_norms
+    unpadded: tuple[int, ...] | None = None  # of `ConvNet`, as are activation and num_norms
     dropout: float = 0.0  # of either network
     activation: str = "ReLU"
     num_norms: int | None = None
@@ -67,31 +67,36 @@ class Recipe:
         settings = {"shuffle": True, "augment": self.augment(), "seed": seed, "device": device}
         return Batches(split, self.batch_size, mean, std, **settings)
 
-    def optimizer(self, model: nn.Module, num_steps: int) -> tuple[Optimizer, LRScheduler]:
-        """Returns the optimizer and its schedule over `num_steps`, to be stepped once per batch."""
-        settings = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+    def optimizer(self, model: nn.Module) -> Optimizer:
+        """Returns SGD with momentum, or `Muon` if the recipe has a learning rate for it."""
+        settings = {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
         if self.muon_lr:
-            wide = [p for p in model.parameters() if p.ndim > 1 and p.shape[1] > 1]
-            rest = [p for p in model.parameters() if not (p.ndim > 1 and p.shape[1] > 1)]
-            muon = {"lr": self.muon_lr, "orthogonal": True, "weight_decay": 0}
-            optimizer = Muon([{"params": wide, **muon}, {"params": rest}], self.lr, **settings)
-        else:
-            # Fused, one kernel for all parameters: with layers this small, calls cost more than sums.
-            optimizer = SGD(model.parameters(), self.lr, nesterov=self.cycle > 0, fused=True, **settings)
+            return muon_for(model, self.muon_lr, **settings)
+        nesterov = self.cycle > 0 and self.momentum > 0
+        # Fused, one kernel for all parameters: with layers this small, calls cost more than sums.
+        return SGD(model.parameters(), nesterov=nesterov, fused=True, **settings)
+
+    def scheduler(self, optimizer: Optimizer, num_steps: int) -> LRScheduler:
+        """Returns the learning rate's schedule over `num_steps`, to be stepped once per batch."""
         if not self.cycle:
-            return optimizer, ExponentialLR(optimizer, self.lr_decay ** (self.num_epochs / num_steps))
+            return ExponentialLR(optimizer, self.lr_decay ** (self.num_epochs / num_steps))
         peaks = [group["lr"] for group in optimizer.param_groups]
         shape = {"pct_start": self.cycle, "anneal_strategy": self.anneal, "cycle_momentum": False}
-        return optimizer, OneCycleLR(optimizer, peaks, total_steps=num_steps, **shape)
+        return OneCycleLR(optimizer, peaks, total_steps=num_steps, **shape)
+
+    def settings(self, **more: object) -> dict[str, object]:
+        """Returns all that reaches training, and `more`, such as the seed: what a checkpoint says of its run."""
+        return {name: value for name, value in asdict(self).items() if name != "num_views"} | more
 
     def set_up(
         self, split: Split, mean: float, std: float, seed: int, device: torch.device | str
     ) -> tuple[nn.Module, Batches, Optimizer, LRScheduler]:
         """Returns all that training takes, made from one seed: model, batches, optimizer and schedule."""
         set_seed(seed)
-        model = self.model().to(device, memory_format=torch.channels_last)
+        model = to_device(self.model(), device)
         batches = self.train_batches(split, mean, std, seed, device)
-        return model, batches, *self.optimizer(model, self.num_epochs * len(batches))
+        optimizer = self.optimizer(model)
+        return model, batches, optimizer, self.scheduler(optimizer, self.num_epochs * len(batches))
 
 
 # Bounds of the augmentation, see `random_warp`.

@@ -3,7 +3,8 @@
 import math
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from tqdm import tqdm
 
 from helpers.checkpoint import load_checkpoint, save_checkpoint
+from helpers.progress import progress
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class History:
     train: list[Score] = field(default_factory=list)
     test: list[Score] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+
+    def append(self, train: Score, test: Score, seconds: float) -> None:
+        """Adds a finished epoch."""
+        self.train.append(train)
+        self.test.append(test)
+        self.seconds.append(seconds)
 
     def state_dict(self) -> dict[str, list]:
         """Returns plain numbers, for a checkpoint."""
@@ -73,12 +80,19 @@ def train_epoch(
 
     Raises:
         FloatingPointError: a loss is not finite; the message names epoch and step.
+        ValueError: a batch holds a single image, and a batch norm in the model needs more.
     """
     model.train()
     losses, sizes, correct = [], [], 0
-    with tqdm(batches, desc=name, leave=False) as bar:
+    with progress(batches, desc=name) as bar:
         for images, labels in bar:
-            logits = model(images)  # (N, 10)
+            try:
+                logits = model(images)  # (N, 10)
+            except ValueError as error:  # of batch norm, which has no variance to divide by
+                if len(images) > 1:
+                    raise
+                advice = "batch norm cannot train on it; choose another batch_size"
+                raise ValueError(f"{name}, step {len(losses) + 1}: a batch of one image, {advice}") from error
             loss = F.cross_entropy(logits, labels)
 
             optimizer.zero_grad()
@@ -92,8 +106,9 @@ def train_epoch(
             sizes.append(len(labels))
             correct += (logits.argmax(dim=1) == labels).sum()
             if len(losses) % 50 == 0:
-                bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-                if not math.isfinite(loss.item()):
+                value = loss.item()
+                bar.set_postfix(loss=f"{value:.4f}", refresh=False)
+                if not math.isfinite(value):
                     break
     return Score(_mean_loss(losses, sizes, name), int(correct), sum(sizes))
 
@@ -111,9 +126,16 @@ def _mean_loss(losses: list[Tensor], sizes: list[int], name: str) -> float:
 
 @torch.inference_mode()
 def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Returns the logits (N, 10) in eval mode and the labels (N,) of all batches."""
+    """Returns the logits (N, 10) in eval mode and the labels (N,) of all batches.
+
+    Raises:
+        ValueError: there are no batches; an iterator gives its own only once.
+    """
     model.eval()
-    logits, labels = zip(*((model(images), labels) for images, labels in batches))
+    outputs = [(model(images), labels) for images, labels in batches]
+    if not outputs:
+        raise ValueError("there are no batches to predict")
+    logits, labels = zip(*outputs)
     return torch.cat(logits), torch.cat(labels)
 
 
@@ -121,8 +143,17 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], num_vie
     """Scores the model in eval mode by its mean logits over `num_views` passes through all batches.
 
     More than one is for batches that augment, in one order: each pass is another view of the images.
+
+    Raises:
+        ValueError: `num_views` is less than 1, or the batches come in another order at each pass.
     """
+    if num_views < 1:
+        raise ValueError(f"num_views must be at least 1, got {num_views}")
+    if num_views > 1 and getattr(batches, "shuffle", False):
+        raise ValueError("num_views above 1 needs batches in one order, these are shuffled")
     views = [predict(model, batches) for _ in range(num_views)]
+    if any(not torch.equal(labels, views[0][1]) for _, labels in views[1:]):
+        raise ValueError("num_views above 1 needs batches in one order, these changed it between two passes")
     logits, labels = torch.stack([logits for logits, _ in views]).mean(dim=0), views[0][1]
     correct = (logits.argmax(dim=1) == labels).sum()
     return Score(F.cross_entropy(logits, labels).item(), int(correct), len(labels))
@@ -135,53 +166,77 @@ def fit(
     num_epochs: int,
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
+    *,
+    history: History | None = None,
     checkpoint: Path | str | None = None,
+    settings: dict[str, object] | None = None,
 ) -> History:
-    """Trains for `num_epochs` and prints a line for each.
-
-    An interrupt (Ctrl-C, a notebook's stop button) ends training early; history and weights are those so far.
+    """Trains for `num_epochs`, prints a line for each, and returns the history.
 
     Args:
+        history: an empty one to be filled. Whoever holds it keeps the finished epochs even if training
+            is interrupted or fails.
         checkpoint: a file that is written after each epoch. If it is there already, training goes on
             from it, and ends with the same numbers as if it had never been cut off.
+        settings: all that makes the numbers of this run, by name, such as `recipe.settings(seed=0)`.
+            The checkpoint keeps them, and is refused if one has changed.
 
     Raises:
-        ValueError: `num_epochs` is less than 1, or the checkpoint is damaged or of another run.
+        ValueError: `num_epochs` is less than 1, `history` is not empty, the checkpoint has no settings,
+            is damaged or is of another run, or see `train_epoch`.
         FloatingPointError: see `train_epoch`.
         MemoryError: a batch needs more memory than the device has.
+        KeyboardInterrupt: someone interrupted training (Ctrl-C, a notebook's stop button).
     """
+    history = History() if history is None else history
     if num_epochs < 1:
         raise ValueError(f"num_epochs must be at least 1, got {num_epochs}")
-    history, path = History(), Path(checkpoint) if checkpoint else None
+    if history.test:
+        raise ValueError(f"history holds {len(history.test)} epochs already, give an empty one: History()")
+    if checkpoint is not None and (settings is None or not hasattr(train_batches, "state_dict")):
+        raise ValueError(
+            "a checkpoint needs `settings`, all that makes the numbers of this run, such as recipe.settings(seed=0), "
+            "and batches that know where they are, such as helpers.data.Batches"
+        )
     parts = {"model": model, "optimizer": optimizer, "batches": train_batches, "history": history}
     if scheduler is not None:
         parts["scheduler"] = scheduler
-    if path is not None and path.exists():
-        load_checkpoint(path, parts)
-        print(f"Going on after epoch {len(history.test)}, from {path.name}")
-    try:
+    if checkpoint is not None:
+        path, device = Path(checkpoint), next(model.parameters()).device
+        kept = parts, {"num_epochs": num_epochs} | settings, device
+        if path.exists():
+            load_checkpoint(path, *kept, num_epochs)
+            print(f"Going on after epoch {len(history.test)}, from {path.name}")
+    with _explained(history):
         for epoch in range(len(history.test) + 1, num_epochs + 1):
             name = f"epoch {epoch:2}/{num_epochs}"
             start = time.perf_counter()
             train = train_epoch(model, train_batches, optimizer, scheduler, name)
             seconds = time.perf_counter() - start
             test = evaluate(model, test_batches)
-            history.train.append(train)
-            history.test.append(test)
-            history.seconds.append(seconds)
+            history.append(train, test, seconds)
             print(
                 f"{name}  {seconds:4.1f} s  train loss {train.loss:.4f}  accuracy {train.accuracy:5.2f}%  "
                 f"test loss {test.loss:.4f}  Accuracy: {test.correct}/{test.total} ({test.accuracy:.2f}%)",
                 flush=True,
             )
-            if path is not None:
-                save_checkpoint(path, parts)
+            if checkpoint is not None:
+                save_checkpoint(path, *kept)
+    return history
+
+
+@contextmanager
+def _explained(history: History) -> Iterator[None]:
+    """Says where training was interrupted, and what a lack of memory asks for."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        num_done = len(history.test)
+        print(f"Interrupted in epoch {num_done + 1}: the history holds {num_done} whole epochs.", flush=True)
+        raise  # so that a notebook's "Run all" stops here, too
     except RuntimeError as error:
         # A GPU has a class of its own for this, a CPU has not: only the text tells everywhere.
         if not any(text in str(error) for text in ("out of memory", "allocate memory", "not enough memory")):
             raise
         message = f"epoch {len(history.test) + 1}: a batch does not fit into the device's memory; lower batch_size"
         raise MemoryError(message) from error
-    except KeyboardInterrupt:
-        print(f"Interrupted in epoch {len(history.test) + 1}: history and weights are those so far.")
-    return history

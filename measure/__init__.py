@@ -1,1 +1,1 @@
-"""What measures: recipes over seeds, the time that training takes, and a network against the assignment."""
+"""What the figures come from: recipes over seeds, their rows, the time that training takes."""

@@ -7,24 +7,28 @@ machine's rate of matrix products sets.
 """
 
 import argparse
-import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import chain, repeat
 from statistics import median
 
 import torch
 import torch.nn.functional as F
 import torchvision
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
-from digits.download import data_root
-from helpers.data import Batches, Split, load_mnist, mean_and_std
+from helpers.data import Split, load_mnist, mean_and_std
+from helpers.download import data_root
+from helpers.model import to_device
 from helpers.recipes import RECIPES
-from helpers.train import evaluate, train_epoch
+from helpers.train import train_epoch
+from measure.machine import best_device, describe, seconds, wait
+from measure.times import time_runs
 
 FASTEST, BASELINE = RECIPES["fastest"], RECIPES["baseline"]
 NUM_STEPS = 100  # taken apart
@@ -64,24 +68,9 @@ def read_epoch(batches: Iterable, device: torch.device) -> None:
 
 def train_baseline(batches: Iterable, device: torch.device) -> None:
     """Trains the baseline network for one epoch."""
-    model = BASELINE.model().to(device, memory_format=torch.channels_last)
-    optimizer, _ = BASELINE.optimizer(model, len(batches))
+    model = to_device(BASELINE.model(), device)
     on_device = ((images.to(device), labels.to(device)) for images, labels in batches)
-    train_epoch(model, on_device, optimizer)
-
-
-def seconds(function: Callable, *args) -> float:
-    """Times one call, until the device has finished."""
-    wait()
-    start = time.perf_counter()
-    function(*args)
-    wait()
-    return time.perf_counter() - start
-
-
-def wait() -> None:
-    if torch.accelerator.is_available():
-        torch.accelerator.synchronize()
+    train_epoch(model, on_device, BASELINE.optimizer(model))
 
 
 def compare_pipelines(train: Split, mean: float, std: float, device: torch.device, repeats: int) -> float:
@@ -100,17 +89,10 @@ def compare_pipelines(train: Split, mean: float, std: float, device: torch.devic
     return usual
 
 
-def train_fastest(train: Split, test: Split, mean: float, std: float, device: torch.device) -> tuple[float, float]:
-    """Trains `fastest` and returns its training time, without the scoring, and its final accuracy."""
-    model, batches, optimizer, scheduler = FASTEST.set_up(train, mean, std, seed=0, device=device)
-    spent = sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(FASTEST.num_epochs))
-    return spent, evaluate(model, Batches(test, 1000, mean, std, device=device)).accuracy
-
-
 def take_apart(train: Split, mean: float, std: float, device: torch.device) -> None:
     """Prints the share of each part of a step of `fastest`, then of each kind of operator, then the floor."""
     model, batches, optimizer, scheduler = FASTEST.set_up(train, mean, std, seed=0, device=device)
-    source, spent = iter(batches), Counter()
+    source, spent = chain.from_iterable(repeat(batches)), Counter()
 
     def part(name: str, function: Callable):
         wait()
@@ -136,14 +118,17 @@ def take_apart(train: Split, mean: float, std: float, device: torch.device) -> N
     for name, value in spent.items():
         print(f"  {name:32} {value / spent.total():6.1%}")
 
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA][: 1 + torch.cuda.is_available()]) as profiler:
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+    with profile(activities=activities) as profiler:
         for _ in range(20):
             step()
     key = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
     kinds = Counter()
     for event in profiler.key_averages():
-        kind = next((kind for word, kind in OPERATORS.items() if word in event.key.lower()), "all the rest")
-        kinds[kind] += getattr(event, key)
+        # A kernel's time is that of the operator that started it, and listed once more as the kernel's own.
+        if event.device_type is DeviceType.CPU:
+            kind = next((kind for word, kind in OPERATORS.items() if word in event.key.lower()), "all the rest")
+            kinds[kind] += getattr(event, key)
     print("the same by kind of operator:")
     for kind, value in kinds.most_common():
         print(f"  {kind:32} {value / kinds.total():6.1%}")
@@ -171,21 +156,20 @@ def matmul_rate(device: torch.device, size: int = 1024, repeats: int = 20) -> fl
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measure.benchmark", description=__doc__)
     parser.add_argument("--repeats", type=int, default=3, help="the two pipelines take turns; medians are printed")
-    repeats = max(1, parser.parse_args().repeats)
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+    repeats, device = max(1, parser.parse_args().repeats), best_device()
     train, test = load_mnist()
     mean, std = mean_and_std(train.images)
+    place = describe(device)
     print(
-        f"{device.type} on {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"{place['device']} {place['cpu_capability']}, {place['threads']} threads, torch {torch.__version__}, "
         f"torchvision {torchvision.__version__}, median of {repeats}, 60,000 augmented images"
     )
     usual = compare_pipelines(train, mean, std, device, repeats)
-    runs = [train_fastest(train, test, mean, std, device) for _ in range(repeats)]
-    fastest = median(spent for spent, _ in runs)
+    times, accuracy = time_runs(FASTEST, train, test, device, repeats)
     print(
-        f"fastest: {runs[0][1]:.2f} % after {FASTEST.num_epochs} epochs, {fastest:.1f} s of training;\n"
-        f"{BASELINE.num_epochs} epochs of BaselineNet in the usual pipeline, at {usual:.1f} s each, "
-        f"would take {BASELINE.num_epochs * usual / fastest:.0f} times as long"
+        f"fastest: {accuracy:.2f} % after {FASTEST.num_epochs} epochs, {median(times):.1f} s of training, "
+        f"{min(times):.1f} to {max(times):.1f} s;\n{BASELINE.num_epochs} epochs of BaselineNet in the usual "
+        f"pipeline, at {usual:.1f} s each, would take {BASELINE.num_epochs * usual / median(times):.0f} times as long"
     )
     take_apart(train, mean, std, device)
 

@@ -23,7 +23,7 @@ def recipes_of(name: str) -> dict[str, Recipe]:
 
 def read_table(name: str) -> list[dict[str, str]]:
     """Returns the rows of `results/NAME.csv`, whatever they are: "published" single runs, measured "times"."""
-    with (RESULTS / f"{name}.csv").open(newline="") as file:
+    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -48,16 +48,27 @@ def read_results(name: str, split: str = "test") -> list[dict[str, str]]:
 
 
 def append_result(name: str, row: dict[str, object]) -> None:
-    """Adds a row to `results/NAME.csv`, so that at any moment the file is whole."""
+    """Adds a row to `results/NAME.csv`, so that at any moment the file is whole.
+
+    Raises:
+        ValueError: the file has other columns; nothing is written.
+    """
     path = RESULTS / f"{name}.csv"
     with FileLock(locks() / name):
-        text = io.StringIO(path.read_text() if path.exists() else "")
-        is_new = text.seek(0, io.SEEK_END) == 0
-        writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
-        write_whole(path, text.getvalue().encode())
+        rows = read_table(name) if path.exists() else []
+        if rows and list(rows[0]) != list(row):
+            differing = ", ".join(sorted(set(rows[0]) ^ set(row))) or "their order"
+            raise ValueError(f"{path} has other columns than the new row: {differing}; move the file away, or mend it")
+        write_table(name, [*rows, row])
+
+
+def write_table(name: str, rows: Sequence[dict[str, object]]) -> None:
+    """Writes `results/NAME.csv` anew, whole."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(RESULTS / f"{name}.csv", text.getvalue().encode())
 
 
 def locks() -> Path:

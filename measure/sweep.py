@@ -5,11 +5,8 @@ recipe: they share the runs among them.
 """
 
 import argparse
-import platform
-import subprocess
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
@@ -18,10 +15,8 @@ from helpers.data import Batches, hold_out, load_mnist, mean_and_std
 from helpers.model import count_parameters
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
+from measure.machine import describe
 from measure.results import append_result, locks, read_results, recipes_of, table
-
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("digits", "helpers", "measure")  # what a run depends on
 
 
 def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> dict[str, object]:
@@ -34,7 +29,8 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
     Raises:
         KeyboardInterrupt: training was interrupted; what is unfinished is not a result.
     """
-    device, code = torch.device(device), commit()
+    device = torch.device(device)
+    made_on = describe(device)  # now, since code may change while it trains
     train, test = load_mnist()
     mean, std = recipe.normalize or mean_and_std(train.images)  # the notebook's, on either split
     if split == "validation":
@@ -43,8 +39,6 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
     test_batches = Batches(test, 1000, mean, std, device=device)
     start = time.perf_counter()
     history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler)
-    if len(history.test) < recipe.num_epochs:
-        raise KeyboardInterrupt
     final = history.test[-1]
     if recipe.num_views > 1:
         views = Batches(test, 1000, mean, std, augment=recipe.augment(), device=device)
@@ -58,25 +52,10 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
         "loss": f"{final.loss:.5f}",
         "train_seconds": f"{sum(history.seconds):.1f}",
         "total_seconds": f"{time.perf_counter() - start:.1f}",
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device} {platform.machine()}",
-        "threads": torch.get_num_threads(),
-        "versions": f"python {platform.python_version()} torch {torch.__version__}",
-        "commit": code,
+        **made_on,
         "accuracies": " ".join(f"{score.accuracy:.2f}" for score in history.test),
         "losses": " ".join(f"{score.loss:.5f}" for score in history.test),
     }
-
-
-def commit() -> str:
-    """Returns the commit of the code, marked if it was changed since, or "unknown" outside git."""
-    try:
-        head, changes = (
-            subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
-            for words in [("rev-parse", "--short", "HEAD"), ("status", "--porcelain", *PACKAGES)]
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("-changed" if changes else "")
 
 
 def sweep(name: str, seeds: Sequence[int], split: str, device: torch.device | str) -> None:

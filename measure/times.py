@@ -1,55 +1,76 @@
 """How long recipes train, without the scoring: `python -m measure.times accurate`; none named times them all.
 
-A time is that of one epoch, times their number. results/times.csv keeps a row per recipe, with what
-it was measured on: let nothing else run meanwhile.
+Whole runs, after some steps that warm up the machine. results/times.csv keeps a row for each recipe
+and device, with the median and the range: let nothing else run meanwhile.
 """
 
 import argparse
-import csv
-import io
+from statistics import median
 
 import torch
 
-from helpers.data import Split, load_mnist, mean_and_std
-from helpers.files import write_whole
-from helpers.recipes import RECIPES
-from helpers.train import train_epoch
-from measure.benchmark import seconds
-from measure.results import RESULTS, read_table
-from measure.sweep import commit
+from helpers.data import Batches, Split, load_mnist, mean_and_std
+from helpers.recipes import RECIPES, Recipe
+from helpers.train import evaluate, train_epoch
+from measure.machine import best_device, describe, seconds
+from measure.results import read_table, write_table
+
+WARM_UP = 5000  # images that are trained on before the clock runs
 
 
-def time_training(name: str, train: Split, device: torch.device) -> dict[str, object]:
-    """Trains a recipe for an epoch and returns its row of results/times.csv."""
-    recipe = RECIPES[name]
-    model, batches, optimizer, scheduler = recipe.set_up(train, *mean_and_std(train.images), seed=0, device=device)
-    spent = recipe.num_epochs * seconds(train_epoch, model, batches, optimizer, scheduler)
-    print(f"{name:24} {spent:7.1f} s for its {recipe.num_epochs} epochs", flush=True)
-    return {
-        "recipe": name,
-        "seconds": f"{spent:.1f}",
-        "device": device.type + (f" {torch.backends.cpu.get_cpu_capability()}" if device.type == "cpu" else ""),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "commit": commit(),
-    }
+def time_runs(
+    recipe: Recipe, train: Split, test: Split, device: torch.device, repeats: int
+) -> tuple[list[float], float]:
+    """Trains a recipe several times; returns the seconds of each run and the accuracy of the last, one view."""
+    mean, std = mean_and_std(train.images)
+
+    def run(split: Split) -> tuple[float, torch.nn.Module]:
+        model, batches, optimizer, scheduler = recipe.set_up(split, mean, std, seed=0, device=device)
+        epochs = 1 if split is few else recipe.num_epochs
+        return sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(epochs)), model
+
+    few = Split(train.images[:WARM_UP], train.labels[:WARM_UP])
+    run(few)
+    runs = [run(train) for _ in range(repeats)]
+    return [spent for spent, _ in runs], evaluate(runs[-1][1], Batches(test, 1000, mean, std, device=device)).accuracy
+
+
+def row_of(name: str, times: list[float], device: torch.device) -> dict[str, object]:
+    """Returns the row of results/times.csv."""
+    figures = {"seconds": median(times), "least": min(times), "most": max(times)}
+    return {"recipe": name, **{key: f"{t:.1f}" for key, t in figures.items()}, "n": len(times), **describe(device)}
+
+
+def key_of(row: dict[str, object]) -> tuple[object, ...]:
+    """Returns what a row is the row of: a new one with the same key takes its place."""
+    return row["recipe"], row["device"], row["cpu_capability"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measure.times", description=__doc__)
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(RECIPES)}")
-    names = parser.parse_args().recipes or list(RECIPES)
+    parser.add_argument("--repeats", type=int, default=3, help="whole runs of each recipe, 3 or more")
+    args = parser.parse_args()
+    names, device = args.recipes or list(RECIPES), best_device()
     if unknown := set(names) - set(RECIPES):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
-    train, _ = load_mnist()
-    rows = {row["recipe"]: row for row in read_table("times")}
-    rows |= {name: time_training(name, train, device) for name in names}
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[names[0]]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows.values())
-    write_whole(RESULTS / "times.csv", text.getvalue().encode())
+    if args.repeats < 3:
+        parser.error(f"a median and a range need 3 runs or more, got {args.repeats}")
+    train, test = load_mnist()
+    for name in names:
+        times, _ = time_runs(RECIPES[name], train, test, device, args.repeats)
+        row = row_of(name, times, device)
+        print(line_of(row), flush=True)
+        kept = [old for old in read_table("times") if key_of(old) != key_of(row)]
+        write_table("times", [*kept, row])
+
+
+def line_of(row: dict[str, object]) -> str:
+    """Returns a row as the README quotes it."""
+    epochs = RECIPES[str(row["recipe"])].num_epochs
+    spread = f"{row['least']} to {row['most']}, n = {row['n']}"
+    place = f"{row['device']} {row['cpu_capability']}, {row['threads']} threads"
+    return f"{row['recipe']:10} {row['seconds']:>6} s for its {epochs:2} epochs ({spread})   {place}"
 
 
 if __name__ == "__main__":

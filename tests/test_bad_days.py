@@ -12,6 +12,7 @@ import torch
 
 from helpers.data import Batches, Split
 from measure import sweep
+from measure.machine import ROOT
 
 # Fault, what happens, and the test that tries it.
 FAULTS = [
@@ -62,7 +63,7 @@ def test_download_cut_in_the_middle(monkeypatch, tmp_path, mnist):
 
     from torchvision.datasets import MNIST
 
-    from digits import download
+    from helpers import download
 
     class Half(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -133,7 +134,8 @@ train, test = load_mnist()
 recipe = RECIPES["notebook"]
 batches = Batches(train, 60_000, 0.13, 0.31)
 model = recipe.model()
-optimizer, scheduler = recipe.optimizer(model, 7)
+optimizer = recipe.optimizer(model)
+scheduler = recipe.scheduler(optimizer, 7)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 1_000_000_000, -1))
 fit(model, batches, batches, 7, optimizer, scheduler)
@@ -144,7 +146,7 @@ fit(model, batches, batches, 7, optimizer, scheduler)
 def test_out_of_memory():
     """All 60,000 images as one batch, in a process that may take one more gigabyte."""
     command = [sys.executable, "-c", OUT_OF_MEMORY]
-    done = subprocess.run(command, cwd=sweep.ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "MemoryError: epoch 1: a batch does not fit into the device's memory; lower batch_size" in done.stderr
 
 

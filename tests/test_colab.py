@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from measure.sweep import PACKAGES
+from measure.machine import PACKAGES
 from tools.colab import ADDRESS, BLOCK, ROOT, origin, write_address
 from tools.notebook import execute
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits import download
+from helpers import download
 
 ARRAYS = {
     "train-images-idx3-ubyte": np.arange(4 * 28 * 28).reshape(4, 28, 28) % 251,

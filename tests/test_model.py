@@ -6,8 +6,8 @@ from torch import nn
 from torchsummary import summary
 
 from helpers.model import BaselineNet, ConvNet, count_parameters
+from helpers.receptive_field import receptive_field
 from helpers.recipes import RECIPES
-from measure.receptive_field import receptive_field
 
 GIVEN_TABLE = """\
             Conv2d-1            [-1, 4, 28, 28]              40

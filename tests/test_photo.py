@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from digits.photo import predict_digit, read_digit
 from helpers.data import Batches, Split, mean_and_std
+from helpers.photo import predict_digit, read_digit
 from helpers.recipes import RECIPES
-from helpers.train import evaluate, set_seed, train_epoch
+from helpers.train import evaluate, train_epoch
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,8 @@ def trained(mnist):
     """A network after a part of an epoch, about 97 %, and what normalises its images."""
     recipe, (mean, std) = RECIPES["fastest"], mean_and_std(mnist[0].images)
     part = Split(mnist[0].images[:20000], mnist[0].labels[:20000])
-    set_seed(0)
-    model = recipe.model().to(memory_format=torch.channels_last)
-    batches = recipe.train_batches(part, mean, std, seed=0, device="cpu")
-    train_epoch(model, batches, *recipe.optimizer(model, len(batches)))
+    model, *parts = recipe.set_up(part, mean, std, seed=0, device="cpu")
+    train_epoch(model, *parts)
     return model, mean, std
 
 

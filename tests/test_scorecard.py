@@ -7,8 +7,8 @@ from torch import nn
 
 from helpers.model import BaselineNet, ConvNet
 from helpers.recipes import RECIPES
+from helpers.scorecard import grade_targets, grade_techniques, record
 from helpers.train import History, Score
-from measure.scorecard import grade_targets, grade_techniques, record
 
 
 def verdicts(model):

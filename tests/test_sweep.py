@@ -143,7 +143,8 @@ def test_unknown_recipe_is_named(small, capsys):
 
 
 def rates(recipe, num_steps):
-    optimizer, scheduler = recipe.optimizer(recipe.model(), num_steps)
+    optimizer = recipe.optimizer(recipe.model())
+    scheduler = recipe.scheduler(optimizer, num_steps)
     for _ in range(num_steps):
         yield optimizer.param_groups[0]["lr"]
         optimizer.step()
@@ -165,7 +166,8 @@ def test_other_learning_rates_are_constant_or_shrink_by_the_epoch():
 
 def test_muon_has_a_learning_rate_of_its_own():
     recipe = dataclasses.replace(TINY, muon_lr=0.2)
-    optimizer, scheduler = recipe.optimizer(recipe.model(), 8)
+    optimizer = recipe.optimizer(recipe.model())
+    scheduler = recipe.scheduler(optimizer, 8)
     peaks = [0.0, 0.0]
     for _ in range(8):
         peaks = [max(peak, group["lr"]) for peak, group in zip(peaks, optimizer.param_groups, strict=True)]

@@ -9,7 +9,7 @@ from torch import nn
 
 from helpers.data import Batches, Split, random_warp
 from helpers.model import ConvNet
-from helpers.train import evaluate, fit, predict, set_seed, train_epoch
+from helpers.train import History, evaluate, fit, predict, set_seed, train_epoch
 
 
 @pytest.fixture
@@ -163,8 +163,10 @@ def test_interrupt_keeps_history_and_weights(digits, capsys):
 
     model, optimizer = make()
     start = {name: value.clone() for name, value in model.state_dict().items()}
-    history = fit(model, Interrupted(), batches(digits), 5, optimizer)
-    assert len(history.train) == len(history.test) == 1
+    history = History()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, Interrupted(), batches(digits), 5, optimizer, history=history)
+    assert len(history.train) == len(history.test) == len(history.seconds) == 1
     assert "Interrupted in epoch 2" in capsys.readouterr().out
     assert any(not torch.equal(value, start[name]) for name, value in model.state_dict().items())
 

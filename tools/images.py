@@ -12,9 +12,9 @@ from nbformat import NotebookNode
 from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
 from helpers.model import count_parameters
+from helpers.receptive_field import receptive_field, show_network
 from helpers.recipes import RECIPES
 from measure.frontier import show_parameters
-from measure.receptive_field import receptive_field, show_network
 from measure.results import mean_curve
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,0 +1,59 @@
+"""What a figure depends on beside the recipe: the device and the code. And how long something takes there."""
+
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("helpers", "measure")  # what a run depends on
+
+
+def best_device() -> torch.device:
+    """Returns the GPU if there is one, else the CPU."""
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+
+
+def describe(device: torch.device) -> dict[str, object]:
+    """Returns the columns of a row that say on what it was made.
+
+    Numbers repeat to the last digit only with the same instruction set, versions and number of threads.
+    """
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {platform.machine()}"
+    return {
+        "device": name,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "versions": f"python {platform.python_version()} torch {torch.__version__}",
+        "commit": commit(),
+    }
+
+
+def commit() -> str:
+    """Returns the commit of the code, marked if it was changed since, or "unknown" outside git."""
+    try:
+        head, changes = (
+            subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in [("rev-parse", "--short", "HEAD"), ("status", "--porcelain", *PACKAGES)]
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("-changed" if changes else "")
+
+
+def seconds(function: Callable, *args: object) -> float:
+    """Times one call, until the device has finished."""
+    wait()
+    start = time.perf_counter()
+    function(*args)
+    wait()
+    return time.perf_counter() - start
+
+
+def wait() -> None:
+    """Waits until the GPU, if there is one, has done all that it was given."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
