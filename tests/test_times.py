@@ -1,33 +1,76 @@
-"""results/times.csv: a recipe that is timed anew replaces its own row and no other."""
+"""results/times.csv: a row for each recipe and device, of whole runs; the same again takes the row's place."""
 
 import pytest
+import torch
 
+from helpers.data import Split
+from helpers.recipes import Recipe
 from measure import results, times
+
+CPU = {"device": "cpu x86_64", "cpu_capability": "AVX2", "threads": 2, "versions": "torch", "commit": "abc"}
 
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     (tmp_path / "times.csv").write_bytes((results.RESULTS / "times.csv").read_bytes())
     monkeypatch.setattr(results, "RESULTS", tmp_path)
-    monkeypatch.setattr(times, "RESULTS", tmp_path)
+    monkeypatch.setattr(times, "describe", lambda device: CPU)
+    monkeypatch.setattr(times, "time_runs", lambda recipe, *args: ([3.0, 1.0, 2.5], 99.0))
     return tmp_path
 
 
-def test_one_row_is_replaced_and_the_others_stay(monkeypatch, folder):
-    before = results.read_table("times")
-    monkeypatch.setattr(times, "seconds", lambda *args: 1.5)
-    monkeypatch.setattr("sys.argv", ["times", "fastest"])
+def times_main(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["times", *words])
     times.main()
-    after = results.read_table("times")
-    assert [row["recipe"] for row in after] == [row["recipe"] for row in before]
-    changed = [new for old, new in zip(before, after) if old != new]
-    assert [(row["recipe"], row["seconds"]) for row in changed] == [("fastest", "3.0")]
 
 
-def test_unknown_recipe_is_named_and_nothing_is_written(monkeypatch, capsys, folder):
+def test_a_gpu_has_rows_of_its_own_and_the_same_again_takes_a_rows_place(monkeypatch, folder, capsys):
+    committed = results.read_table("times")
+    times_main(monkeypatch, "fastest", "notebook")
+    monkeypatch.setattr(times, "describe", lambda device: CPU | {"device": "Tesla T4"})
+    times_main(monkeypatch, "fastest")
+    monkeypatch.setattr(times, "time_runs", lambda recipe, *args: ([0.3, 0.1, 0.2, 0.2], 99.0))
+    times_main(monkeypatch, "fastest")
+    rows = results.read_table("times")
+    others = [row for row in committed if times.key_of(row)[1:] != ("cpu x86_64", "AVX2")]
+    assert rows[: len(others)] == others
+    assert [
+        [row[key] for key in ("recipe", "device", "seconds", "least", "most", "n")] for row in rows[len(others) :]
+    ] == [
+        ["fastest", "cpu x86_64", "2.5", "1.0", "3.0", "3"],
+        ["notebook", "cpu x86_64", "2.5", "1.0", "3.0", "3"],
+        ["fastest", "Tesla T4", "0.2", "0.1", "0.3", "4"],
+    ]
+    assert "fastest       0.2 s for its  2 epochs (0.1 to 0.3, n = 4)   Tesla T4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fastest", "quickest"], "no recipe quickest; there are baseline"),
+        (["fastest", "--repeats", "2"], "3 runs or more, got 2"),
+    ],
+)
+def test_what_cannot_be_timed_is_named_and_nothing_is_written(monkeypatch, capsys, folder, words, message):
     before = (folder / "times.csv").read_bytes()
-    monkeypatch.setattr("sys.argv", ["times", "fastest", "quickest"])
     with pytest.raises(SystemExit):
-        times.main()
-    assert "no recipe quickest; there are baseline" in capsys.readouterr().err
+        times_main(monkeypatch, *words)
+    assert message in capsys.readouterr().err
     assert (folder / "times.csv").read_bytes() == before
+
+
+def test_a_time_is_that_of_all_epochs_without_the_scoring_after_a_warm_up(mnist, monkeypatch):
+    """The clock is a counter here: each epoch adds one for each of its batches."""
+    recipe = Recipe(stages=((2,), (2,)), num_epochs=3, lr=0.1, batch_size=50)
+    spans = []
+
+    def count(train_epoch, model, batches, *rest):
+        spans.append(len(batches))
+        train_epoch(model, batches, *rest)
+        return len(batches)
+
+    monkeypatch.setattr(times, "seconds", count)
+    monkeypatch.setattr(times, "WARM_UP", 100)
+    split = Split(*(x[:200] for x in mnist[1]))
+    found, accuracy = times.time_runs(recipe, split, split, torch.device("cpu"), 2)
+    assert found == [12, 12] and spans == [2, 4, 4, 4, 4, 4, 4] and 0 <= accuracy <= 100

@@ -140,6 +140,7 @@ def test_diverged_training_names_epoch_and_step(digits):
         fit(model, batches(digits), batches(digits), 3, optimizer)
 
 
+@pytest.mark.fault("learning rate diverges", "error names epoch, step")
 def test_far_too_high_learning_rate_stops(digits):
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.Linear(32, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e6)
@@ -147,6 +148,7 @@ def test_far_too_high_learning_rate_stops(digits):
         fit(model, batches(digits, 2), batches(digits), 1, optimizer)
 
 
+@pytest.mark.fault("interrupt in mid-epoch", "history and weights kept")
 def test_interrupt_keeps_history_and_weights(digits, capsys):
     class Interrupted:
         epochs = 0

@@ -24,10 +24,12 @@ def origin(root: Path = ROOT) -> str:
     Raises:
         ValueError: there is no origin, or it is not on GitHub.
     """
-    git = subprocess.run(
-        ["git", "-C", root, "remote", "get-url", "origin"], capture_output=True, text=True, check=False
-    )
-    match = re.search(r"github\.com[:/](.+?/.+?)(\.git)?/?$", git.stdout.strip())
+    try:
+        command = ["git", "-C", root, "remote", "get-url", "origin"]
+        address = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # git is not there
+        address = ""
+    match = re.search(r"github\.com[:/](.+?/.+?)(\.git)?/?$", address)
     if not match:
         raise ValueError("git's origin is not a repository on GitHub; say which it is: make colab REPO=owner/name")
     return match[1]

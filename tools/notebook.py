@@ -29,7 +29,7 @@ from nbformat import NotebookNode
 from helpers.files import write_whole
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-BAR = re.compile(r"\d+%\|.*\|.*\[.*\]")  # as tqdm draws it
+BAR = re.compile(r".*?\d+%\|.*?\|.*?\[.*?\]")  # as tqdm draws it
 KEPT = {"tags", "cellView", "jupyter"}  # of a cell's metadata; editors add their own
 
 
@@ -70,7 +70,9 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     Raises:
         CellExecutionError: a cell raised; KeyboardInterrupt is its `ename` if someone pressed Ctrl-C.
     """
-    LiveClient(notebook, timeout=None, resources={"metadata": {"path": str(folder)}}, record_timing=False).execute()
+    resources = {"metadata": {"path": str(folder)}}
+    quiet = ["--log-level=ERROR"]  # what a kernel warns of concerns those who share a machine's ports
+    LiveClient(notebook, timeout=None, resources=resources, record_timing=False, extra_arguments=quiet).execute()
 
 
 def lean(notebook: NotebookNode) -> NotebookNode:
@@ -109,10 +111,11 @@ def _without_bars(output: NotebookNode) -> NotebookNode | None:
         seen, end = "", "\n" if line.endswith("\n") else ""
         for piece in line.removesuffix("\n").split("\r"):
             seen = piece + seen[len(piece) :]
-        if "\r" in line:
-            seen = seen.rstrip()
-        if not BAR.search(seen) and (seen or "\r" not in line):
-            lines.append(seen + end)
+        kept = BAR.sub("", seen)
+        if "\r" in line or kept != seen:
+            kept = kept.rstrip()
+        if kept or line == "\n":
+            lines.append(kept + end)
     text = "".join(lines)
     is_trace = not text.strip() and (output.name == "stderr" or not text)  # of a bar that is gone
     return None if is_trace else NotebookNode(output, text=text)

@@ -1,0 +1,220 @@
+"""Other people's machines, each tried for real, in a copy of the repository without git, as a zip download has it.
+
+Its path has spaces and umlauts in it, and its notebook was saved under the name of a kernel that is not here.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from helpers.download import data_root
+from measure.machine import ROOT
+from tools.notebook import execute, lean
+
+FIGURE = r"""
+from helpers import plot
+
+plot.show_curves({"a line": [(0, 0), (1, 1)]}, "y", title="A figure")
+print("an arrow \u2192 and 2 \u00d7 2")
+"""
+TRAINING = """
+import torch
+from helpers.data import Batches, Split
+from helpers.recipes import Recipe
+from helpers.train import History, fit
+
+torch.set_num_threads(1)
+split = Split(torch.zeros(4000, 28, 28, dtype=torch.uint8), torch.zeros(4000, dtype=torch.int64))
+recipe = Recipe(stages=((4,), (8,)), num_epochs=500, lr=0.1)
+model, batches, *parts = recipe.set_up(split, 0.13, 0.31, seed=0, device="cpu")
+history = History()
+fit(model, batches, Batches(split, 1000, 0.13, 0.31), 500, *parts, history=history)
+"""
+RELOADING = (
+    """
+%load_ext autoreload
+%autoreload 2
+import os
+from helpers import files
+module = root / "helpers" / "files.py"
+text = module.read_text(encoding="utf-8")
+""",
+    """
+module.write_text(text + "\\n\\ndef added():\\n    return 'new'\\n", encoding="utf-8")
+os.utime(module, (2e9, 2e9))
+""",
+    """
+print(files.added())
+module.write_text(text, encoding="utf-8")
+""",
+)
+
+
+def setup_cell() -> str:
+    notebook = nbformat.read(ROOT / "notebooks" / "1_backpropagation.ipynb", as_version=4)
+    return next(cell.source for cell in notebook.cells if "REPOSITORY" in cell.source and cell.cell_type == "code")
+
+
+def write(path: Path, *sources: str) -> None:
+    """Writes a notebook of the set-up cell and these, which another kernel has saved."""
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(source.strip()) for source in (setup_cell(), *sources)])
+    notebook.metadata.kernelspec = {"display_name": "conda env: other", "language": "python", "name": "conda-other"}
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("machine") / "Übung 1 (Ärger mit Pfaden)"
+    for package in ("helpers", "measure", "tools", "results"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", ".locks"))
+    for file in ("conftest.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / file, folder)
+    (folder / "notebooks").mkdir()
+    (folder / "tests").mkdir()
+    write(folder / "notebooks" / "long.ipynb", TRAINING, "print('a later cell')")
+    write(folder / "notebooks" / "reload.ipynb", *RELOADING)
+    # nbval compares with what stands in the notebook.
+    write(folder / "notebooks" / "figure.ipynb", FIGURE)
+    notebook = nbformat.read(folder / "notebooks" / "figure.ipynb", as_version=4)
+    other = notebook.metadata.kernelspec
+    execute(notebook, folder / "notebooks")
+    notebook.metadata.kernelspec = other
+    nbformat.write(notebook, folder / "notebooks" / "figure.ipynb")
+    return folder
+
+
+def start(copy: Path, *words: object, **environment: str) -> subprocess.Popen:
+    """Starts a Python module in the copy."""
+    variables = os.environ | {"MNIST_DATA": str(data_root().resolve())} | environment
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8", "errors": "replace"}
+    return subprocess.Popen([sys.executable, "-m", *map(str, words)], cwd=copy, env=variables, **pipes)
+
+
+def finish(process: subprocess.Popen) -> tuple[str, str]:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    return out, err
+
+
+@pytest.mark.fault("a foreign kernel named python3", "runs in its own environment")
+@pytest.mark.fault("a notebook of another kernel's name", "runs in its own environment")
+@pytest.mark.fault("a Windows code page", "runs, ? for what it lacks")
+@pytest.mark.fault("MPLBACKEND unusable", "runs, figures inline")
+@pytest.mark.fault("HOME cannot be written", "runs, caches elsewhere")
+@pytest.mark.fault("path with spaces and umlauts", "runs")
+@pytest.mark.fault("two runs of a notebook at once", "both whole")
+def test_notebooks_run_on_other_peoples_machines(copy, tmp_path):
+    """As `make run` and as `pytest --nbval` run them, with all troubles at once: each start takes seconds."""
+    kernel = tmp_path / "foreign" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text('{"argv": ["no-such-python", "{connection_file}"], "display_name": "x", "language": "python"}')
+    troubles = {"JUPYTER_PATH": str(tmp_path / "foreign"), "JUPYTER_PREFER_ENV_PATH": "0"}
+    troubles |= {"PYTHONIOENCODING": "cp1252", "MPLBACKEND": "garbage", "HOME": "/dev/null/home"}
+    notebook, output = Path("notebooks") / "figure.ipynb", tmp_path / "output"
+    runs = [start(copy, "tools.notebook", notebook, "--output", output, **troubles) for _ in range(2)]
+    test = start(copy, "pytest", "--nbval", "-p", "no:cacheprovider", notebook, **troubles)
+    for out, err in map(finish, runs):
+        assert "an arrow ? and " in out and "Traceback" not in err
+    assert "2 passed" in finish(test)[0]
+    assert sorted(path.name for path in output.iterdir()) == ["figure.html", "figure.ipynb"]
+    executed = nbformat.read(output / "figure.ipynb", as_version=4)
+    nbformat.validate(executed)
+    assert executed.metadata.kernelspec.name == "python3" and executed.cells[1].outputs[0].data["image/png"]
+    assert executed.cells[1].outputs[1].text == "an arrow \u2192 and 2 \u00d7 2\n"
+
+
+@pytest.mark.fault("Ctrl-C while a notebook runs", "stops there, what ran is kept, one line")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_an_interrupt_stops_the_notebook_and_keeps_what_ran(copy, tmp_path):
+    run = start(copy, "tools.notebook", "notebooks/long.ipynb", "--output", tmp_path)
+    for line in run.stdout:
+        if line.startswith("epoch  1/500") and "Accuracy" in line:
+            run.send_signal(signal.SIGINT)
+    err = run.stderr.read()
+    assert run.wait() == 130
+    assert err.splitlines()[-2:] == [
+        "notebooks/long.ipynb was interrupted.",
+        f"What ran until then is in {tmp_path / 'long.ipynb'}.",
+    ]
+    assert "Traceback" not in err
+    training, later = nbformat.read(tmp_path / "long.ipynb", as_version=4).cells[1:]
+    text = "".join(output.text for output in training.outputs if output.output_type == "stream")
+    assert text.startswith("epoch  1/500") and re.search(r"Interrupted in epoch \d+: the history holds \d+ whole", text)
+    assert later.execution_count is None and not later.outputs
+
+
+@pytest.mark.fault("a helper edited while the kernel runs", "the new one runs")
+def test_an_edited_helper_is_loaded_again(copy, tmp_path):
+    finish(start(copy, "tools.notebook", "notebooks/reload.ipynb", "--output", tmp_path))
+    assert nbformat.read(tmp_path / "reload.ipynb", as_version=4).cells[-1].outputs[0].text == "new\n"
+
+
+@pytest.mark.fault("no git, a zip download", "runs; what needs git says so")
+def test_without_git_everything_else_works(copy, tmp_path):
+    table, _ = finish(start(copy, "measure.sweep", PATH=str(tmp_path)))
+    assert "| notebook | 14,986 | 7 |" in table
+    made = start(copy, "measure.sweep", "fastest", "--seeds", "0-1", "--split", "test", PATH=str(tmp_path))
+    assert "| fastest |" in finish(made)[0]  # recorded already, nothing to do
+    colab = start(copy, "tools.colab", PATH=str(tmp_path))
+    assert "make colab REPO=owner/name" in colab.communicate()[1] and colab.returncode == 1
+
+
+def stream(text: str, name: str = "stdout"):
+    return v4.new_output("stream", name=name, text=text)
+
+
+@pytest.mark.fault("a notebook saved by JupyterLab", "leaned, no red test")
+def test_what_editors_and_bars_leave_is_taken_out():
+    bar = "epoch  1/7:  34%|███▍      | 160/469 [00:03<00:06, 50.1it/s, loss=0.12]"
+    cells = [
+        v4.new_code_cell(outputs=[stream(f"\r{bar}\r{' ' * len(bar)}\repoch  1/7  3.0 s\n")], execution_count=1),
+        v4.new_code_cell(outputs=[stream(f"\r{bar[:20]}"), stream(f"{bar[20:]}\r{' ' * len(bar)}\rdone\n")]),
+        v4.new_code_cell(
+            outputs=[
+                stream(bar, "stderr"),
+                stream("\n"),
+                stream(f"{bar}Interrupted\n"),
+                stream("a warning\n", "stderr"),
+            ]
+        ),
+        v4.new_code_cell(outputs=[stream("\r   \r", "stderr"), stream("100%|██████████| 9.91M/9.91M [00:00<00:00]\n")]),
+        v4.new_code_cell(outputs=[v4.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}})]),
+        v4.new_code_cell("x", metadata={"tags": ["kept"], "scrolled": True, "editable": True}),
+    ]
+    notebook = v4.new_notebook(cells=cells)
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"name": "conda-other", "display_name": "Python 3 (ipykernel)", "language": "python"},
+            "language_info": {"name": "python", "version": "3.13.1"},
+            "widgets": {},
+        }
+    )
+    once = lean(notebook)
+    streams = [[(output.name, output.text) for output in cell.outputs] for cell in once.cells]
+    assert streams[:2] == [[("stdout", "epoch  1/7  3.0 s\n")], [("stdout", "done\n")]]
+    assert streams[2:] == [[("stdout", "\nInterrupted\n"), ("stderr", "a warning\n")], [], [], []]
+    assert once.cells[5].metadata == {"tags": ["kept"]}
+    assert once.metadata == {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+    }
+    assert lean(nbformat.from_dict(dict(once))) == once
+
+
+@pytest.mark.fault("pytest -n 2", "each notebook stays with one worker")
+@pytest.mark.parametrize(("dist", "kept"), [("load", "loadscope"), ("no", "no"), ("worksteal", "worksteal")])
+def test_workers_get_whole_notebooks(pytestconfig, dist, kept):
+    plugin = next(
+        p for p in pytestconfig.pluginmanager.get_plugins() if getattr(p, "__file__", "") == str(ROOT / "conftest.py")
+    )
+    config = type("Config", (), {"option": type("Option", (), {"dist": dist})()})()
+    plugin.pytest_configure(config)
+    assert config.option.dist == kept
