@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: run test test-colab lint notebooks images colab clean
+.PHONY: run test lint notebooks images colab clean
 
 run: $(READY)
 	$(PYTHON) -m tools.notebook notebooks/2_mnist.ipynb --output build
@@ -9,9 +9,9 @@ run: $(READY)
 test: $(READY)
 	$(PYTHON) -m pytest --nbval
 
-# The notebooks once more, in an environment of its own with Colab's versions.
-test-colab: .venv-colab/ready
-	.venv-colab/bin/python -m pytest --nbval --nbval-current-env notebooks
+# The tests once more in an environment of its own: with Colab's versions (test-colab), or the oldest (test-oldest).
+test-%: .venv-%/ready
+	.venv-$*/bin/python -m pytest --nbval
 
 lint: $(READY)
 	$(PYTHON) -m ruff check
@@ -32,14 +32,15 @@ images: $(READY)
 	$(PYTHON) -m tools.images
 
 clean:
-	rm -rf .venv .venv-colab build
+	rm -rf .venv .venv-* build
 
 $(READY): requirements.txt
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --disable-pip-version-check -r requirements.txt
 	touch $(READY)
 
-.venv-colab/ready: requirements.txt requirements-colab.txt
-	python3 -m venv .venv-colab
-	.venv-colab/bin/python -m pip install --disable-pip-version-check -r requirements.txt -c requirements-colab.txt
-	touch .venv-colab/ready
+.PRECIOUS: .venv-%/ready
+.venv-%/ready: requirements.txt requirements-%.txt
+	python3 -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --disable-pip-version-check -r requirements.txt -c requirements-$*.txt
+	touch $@

@@ -1,9 +1,13 @@
 """The set-up cell in an empty folder with a stand-in for Colab, and the address in all its places."""
 
+import http.server
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
@@ -13,6 +17,7 @@ from measure.machine import PACKAGES
 from tools.colab import ADDRESS, BLOCK, ROOT, origin, write_address
 from tools.notebook import execute
 
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed, and Colab's clone needs it")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -39,7 +44,9 @@ def address(tmp_path_factory):
     return f"file://{source / 'bare.git'}"
 
 
-def run_cell(folder: Path, address: str, branch="main", times=1, colab=True) -> subprocess.CompletedProcess:
+def run_cell(
+    folder: Path, address: str, branch="main", times=1, colab=True, before=(), **environment: str
+) -> subprocess.CompletedProcess:
     """Runs the cell in a new process, as a kernel would: several times, then imports `helpers`."""
     line = f'REPOSITORY, BRANCH = "{address}", "{branch}"'
     cell = re.sub(r'REPOSITORY, BRANCH = ".*?", ".*?"', line, setup_cell(NOTEBOOKS[0]))
@@ -47,14 +54,16 @@ def run_cell(folder: Path, address: str, branch="main", times=1, colab=True) -> 
     lines = ["import sys, types"]
     if colab:  # Colab's kernel has imported this before the first cell runs
         lines.append("sys.modules['google.colab'] = types.ModuleType('google.colab')")
-    lines += [f"exec({cell!r})"] * times
+    lines += [*before, *[f"exec({cell!r})"] * times]
     lines += ["import helpers.files", "print(helpers.files.__file__)", "print(sys.path.count(str(root)))"]
     command = [sys.executable, "-c", "\n".join(lines)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | environment
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_cell_is_the_same_everywhere():
     assert len({setup_cell(path) for path in NOTEBOOKS}) == 1
+    assert len(setup_cell(NOTEBOOKS[0]).splitlines()) <= 25
 
 
 def test_clones_imports_and_survives_rerun_and_restart(address, tmp_path):
@@ -124,6 +133,50 @@ def test_a_folder_in_the_way_is_left_alone(address, tmp_path):
     done = run_cell(tmp_path, address)
     assert "already exists and is not an empty directory" in done.stderr
     assert [path.name for path in (tmp_path / "repository").iterdir()] == ["work.txt"]
+
+
+@pytest.mark.fault("started beside or above the repository", "helpers found")
+@pytest.mark.parametrize("place", ["", "mnist", "mnist/notebooks", "mnist/helpers"])
+def test_helpers_are_found_from_the_folders_around(tmp_path, place):
+    shutil.copytree(ROOT / "helpers", tmp_path / "mnist" / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "mnist" / "notebooks").mkdir()
+    done = run_cell(tmp_path / place, "file:///nowhere", colab=False)
+    assert done.stdout.split() == [str(tmp_path / "mnist" / "helpers" / "files.py"), "1"], done.stderr
+
+
+def test_vs_code_may_start_anywhere_since_it_names_the_notebook(tmp_path):
+    line = f"__vsc_ipynb_file__ = {str(NOTEBOOKS[0])!r}"
+    done = run_cell(tmp_path, "file:///nowhere", colab=False, before=[line])
+    assert done.stdout.split() == [str(ROOT / "helpers" / "files.py"), "1"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "listed", ["fileId=https%3A%2F%2Fgithub.com/a-fork/mnist/blob/main/notebooks/1.ipynb", "1.ipynb"]
+)
+def test_a_fork_needs_no_editing_if_colab_says_where_the_notebook_is_from(address, tmp_path, listed):
+    """What Colab is said to answer, from a server here; git takes the bare repository for the one on GitHub."""
+
+    class Sessions(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps([{"path": listed, "name": "1.ipynb"}]).encode())
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sessions) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # The rest of the cell's address, its port among it, becomes a query.
+        host = f"import socket; socket.gethostname = lambda: '127.0.0.1:{server.server_port}/?'"
+        git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": "https://github.com/a-fork/mnist"}
+        git["GIT_CONFIG_KEY_0"] = f"url.{address}.insteadOf"
+        done = run_cell(tmp_path, "", before=[host], **git)
+        server.shutdown()
+    if "github" in listed:
+        assert done.stdout.split() == [str(tmp_path / "repository" / "helpers" / "files.py"), "1"], done.stderr
+    else:
+        assert "RuntimeError: Set REPOSITORY in this cell" in done.stderr
 
 
 def notebooks_in(root: Path) -> list[Path]:

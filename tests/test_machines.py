@@ -3,6 +3,7 @@
 Its path has spaces and umlauts in it, and its notebook was saved under the name of a kernel that is not here.
 """
 
+import dataclasses
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from helpers.data import Split
 from helpers.download import data_root
 from measure.machine import ROOT
 from tools.notebook import execute, lean
@@ -165,6 +167,32 @@ def test_without_git_everything_else_works(copy, tmp_path):
     assert "| fastest |" in finish(made)[0]  # recorded already, nothing to do
     colab = start(copy, "tools.colab", PATH=str(tmp_path))
     assert "make colab REPO=owner/name" in colab.communicate()[1] and colab.returncode == 1
+
+
+def code(part: str) -> list[str]:
+    """Returns the code cells of a section of Part 2's notebook, as a kernel without magics could run them."""
+    cells = nbformat.read(ROOT / "notebooks" / "2_mnist.ipynb", as_version=4).cells
+    starts = [i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and cell.source.startswith("## ")]
+    (start,) = [i for i in starts if cells[i].source.startswith(f"## {part}. ")]
+    end = next((i for i in starts if i > start), len(cells))
+    sources = [cell.source for cell in cells[start:end] if cell.cell_type == "code"]
+    return ["\n".join(line for line in source.splitlines() if not line.startswith("%")) for source in sources]
+
+
+@pytest.mark.fault("a restart, then only a training cell", "one message, which says what to run first")
+@pytest.mark.parametrize("part", ["3", "5", "9"])
+def test_a_training_cell_needs_setup_and_data_only(monkeypatch, part):
+    (training,) = [cell for cell in code(part) if "fit(" in cell and "def " not in cell]
+    with pytest.raises(AssertionError, match=r"^After a restart, run the cells of sections 1 and 2 first\.$"):
+        exec(training, {})
+    names = {}
+    monkeypatch.chdir(ROOT / "notebooks")
+    for source in code("1") + code("2"):
+        exec(source, names)
+    names["train"] = Split(*(x[:1000] for x in names["train"]))
+    names["recipe"] = dataclasses.replace(names["recipe"], num_epochs=1)
+    for source in code(part)[: code(part).index(training) + 1] if part == "9" else [training]:
+        exec(source, names)
 
 
 def stream(text: str, name: str = "stdout"):

@@ -110,6 +110,7 @@ def rows_without_times(monkeypatch, folder: Path) -> list[dict]:
     return [{key: row[key] for key in row if not key.endswith("seconds")} for row in results.read_results("tiny")]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.fault("sweep killed, two at once", "resumed, shared")
 def test_a_killed_sweep_goes_on_and_two_at_once_share_the_runs(tmp_path, monkeypatch):
     unbroken, killed = start_sweep(tmp_path / "unbroken"), start_sweep(tmp_path / "killed")

@@ -72,5 +72,5 @@ def test_a_time_is_that_of_all_epochs_without_the_scoring_after_a_warm_up(mnist,
     monkeypatch.setattr(times, "seconds", count)
     monkeypatch.setattr(times, "WARM_UP", 100)
     split = Split(*(x[:200] for x in mnist[1]))
-    found, accuracy = times.time_runs(recipe, split, split, torch.device("cpu"), 2)
+    found, accuracy = times.time_runs(recipe, split, mnist[1], torch.device("cpu"), 2)
     assert found == [12, 12] and spans == [2, 4, 4, 4, 4, 4, 4] and 0 <= accuracy <= 100
