@@ -77,7 +77,8 @@ def sweep(name: str, seeds: Sequence[int], split: str, device: torch.device | st
                 print(error, flush=True)
 
 
-def _seeds(text: str) -> range:
+def seeds_of(text: str) -> range:
+    """Returns the seeds that "3" or "0-9" names."""
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
 
@@ -88,7 +89,7 @@ def main() -> None:
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"
     )
-    parser.add_argument("--seeds", type=_seeds, default=range(1), metavar="A-B", help="a seed or a range, default 0")
+    parser.add_argument("--seeds", type=seeds_of, default=range(1), metavar="A-B", help="a seed or a range, default 0")
     parser.add_argument("--split", choices=["validation", "test"], default="validation")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()

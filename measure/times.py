@@ -24,14 +24,12 @@ def time_runs(
     """Trains a recipe several times; returns the seconds of each run and the accuracy of the last, one view."""
     mean, std = mean_and_std(train.images)
 
-    def run(split: Split) -> tuple[float, torch.nn.Module]:
+    def run(split: Split, num_epochs: int) -> tuple[float, torch.nn.Module]:
         model, batches, optimizer, scheduler = recipe.set_up(split, mean, std, seed=0, device=device)
-        epochs = 1 if split is few else recipe.num_epochs
-        return sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(epochs)), model
+        return sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(num_epochs)), model
 
-    few = Split(train.images[:WARM_UP], train.labels[:WARM_UP])
-    run(few)
-    runs = [run(train) for _ in range(repeats)]
+    run(Split(train.images[:WARM_UP], train.labels[:WARM_UP]), 1)
+    runs = [run(train, recipe.num_epochs) for _ in range(repeats)]
     return [spent for spent, _ in runs], evaluate(runs[-1][1], Batches(test, 1000, mean, std, device=device)).accuracy
 
 

@@ -1,0 +1,46 @@
+"""Trains recorded runs again and compares their figures to the last digit: `python -m measure.remake notebook --seeds 0`.
+
+They repeat with the same instruction set and number of threads; the row says which. An AVX-512 machine
+repeats what was made with AVX2 under `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
+"""
+
+import argparse
+import sys
+
+import torch
+
+from measure.results import read_results, recipes_of
+from measure.sweep import run, seeds_of
+
+FIGURES = ("parameters", "epochs", "accuracy", "loss", "accuracies", "losses")
+
+
+def differences(row: dict[str, str], again: dict[str, object]) -> list[str]:
+    """Returns the figures that are not the same, in words."""
+    return [f"{name} {row[name]}, now {again[name]}" for name in FIGURES if row[name] != str(again[name])]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m measure.remake", description=__doc__)
+    parser.add_argument("name", help="of results/NAME.csv")
+    parser.add_argument("--recipe", help="one of the variants; all of them by default")
+    parser.add_argument("--seeds", type=seeds_of, default=range(1), metavar="A-B")
+    parser.add_argument("--split", choices=["validation", "test"], default="test")
+    args = parser.parse_args()
+    rows = [row for row in read_results(args.name, args.split) if int(row["seed"]) in args.seeds]
+    rows = [row for row in rows if args.recipe in (None, row["recipe"])]
+    if not rows:
+        parser.error(f"results/{args.name}.csv has no such rows on the {args.split} split")
+    num_changed = 0
+    for row in rows:
+        torch.set_num_threads(int(row["threads"]))
+        again = run(recipes_of(args.name)[row["recipe"]], int(row["seed"]), args.split, "cpu")
+        changes = differences(row, again)
+        num_changed += bool(changes)
+        print(f"{row['recipe']}, seed {row['seed']}: " + ("; ".join(changes) or "the same"), flush=True)
+    print(f"{len(rows) - num_changed} of {len(rows)} runs are the same to the last digit")
+    return int(num_changed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
