@@ -77,9 +77,16 @@ class Recipe:
         return SGD(model.parameters(), nesterov=nesterov, fused=True, **settings)
 
     def scheduler(self, optimizer: Optimizer, num_steps: int) -> LRScheduler:
-        """Returns the learning rate's schedule over `num_steps`, to be stepped once per batch."""
+        """Returns the learning rate's schedule over `num_steps`, to be stepped once per batch.
+
+        Raises:
+            ValueError: the cycle would rise in a single step, which torch's schedule cannot.
+        """
         if not self.cycle:
             return ExponentialLR(optimizer, self.lr_decay ** (self.num_epochs / num_steps))
+        if self.cycle * num_steps == 1:
+            advice = "use more images, more epochs or a smaller batch_size"
+            raise ValueError(f"{num_steps} steps are too few for a cycle that rises in {self.cycle} of them; {advice}")
         peaks = [group["lr"] for group in optimizer.param_groups]
         shape = {"pct_start": self.cycle, "anneal_strategy": self.anneal, "cycle_momentum": False}
         return OneCycleLR(optimizer, peaks, total_steps=num_steps, **shape)

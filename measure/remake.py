@@ -1,4 +1,4 @@
-"""Trains recorded runs again and compares their figures to the last digit: `python -m measure.remake notebook --seeds 0`.
+"""Trains recorded runs again and compares them to the last digit: `python -m measure.remake notebook --seeds 0`.
 
 They repeat with the same instruction set and number of threads; the row says which. An AVX-512 machine
 repeats what was made with AVX2 under `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.

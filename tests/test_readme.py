@@ -8,6 +8,7 @@ import pytest
 
 from helpers.recipes import RECIPES
 from measure import results, techniques
+from measure.times import line_of
 from tools.images import IMAGES, notebook_pictures, tagged_cells
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,7 +48,7 @@ def test_the_claim_is_that_of_the_results():
 
 def test_times_are_those_of_the_results():
     for row in results.read_table("times"):
-        assert f"{row['recipe']:24} {float(row['seconds']):7.1f} s" in README
+        assert line_of(row) in README
 
 
 def test_what_the_notebook_printed_is_quoted_as_it_is():
