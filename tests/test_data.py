@@ -1,9 +1,11 @@
 """Splits, batches and augmentation, on real MNIST."""
 
+import math
 from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from helpers.data import Batches, Split, hold_out, mean_and_std, random_warp
 
@@ -144,3 +146,38 @@ def test_bounds_mean_what_they_say(digits, monkeypatch, bounds, expected):
     images, known = random_warp(digits, generator(), **bounds), expected(digits)
     inner = (..., slice(2, -2), slice(2, -2))
     torch.testing.assert_close(images[inner], known[inner], atol=1e-4, rtol=0)
+
+
+def drawn(digits, seed, bounds):
+    """The same warp by torch's own affine grid, from the same draws."""
+    height, width = digits.shape[2:]
+    size = torch.tensor([math.radians(bounds["degrees"]), math.radians(bounds["shear"]), bounds["scale"]])
+    shift = torch.tensor([2 * bounds["shift"] / width, 2 * bounds["shift"] / height])
+    draws = (torch.rand(5, len(digits), generator=generator(seed)) * 2 - 1) * torch.cat([size, shift]).unsqueeze(1)
+    matrices = []
+    for angle, slant, growth, dx, dy in draws.T.tolist():
+        turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) / (1 + growth)
+        matrix = turn @ torch.tensor([[1.0, math.tan(slant)], [0.0, 1.0]])
+        matrices.append(torch.cat([matrix, torch.tensor([[dx], [dy]])], dim=1))
+    grid = F.affine_grid(torch.stack(matrices), list(digits.shape), align_corners=False)
+    return F.grid_sample(digits, grid, align_corners=False)
+
+
+def test_warp_equals_an_affine_grid_for_amounts_of_all_signs(digits):
+    bounds = {"degrees": 20, "shift": 2.5, "scale": 0.2, "shear": 12}
+    torch.testing.assert_close(random_warp(digits, generator(5), **bounds), drawn(digits, 5, bounds), atol=1e-4, rtol=0)
+
+
+def test_bending_moves_both_axes_by_up_to_its_bound(digits, monkeypatch):
+    """Coordinates as an image: what is sampled at a place says where it came from."""
+    y, x = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+    places = torch.stack([x, y]).unsqueeze(0).expand(64, -1, -1, -1)
+    moved = (random_warp(places, generator(), bend=2) - places)[:, :, 6:-6, 6:-6]
+    for axis in range(2):
+        assert 1 < moved[:, axis].abs().max() < 2.6 and moved[:, axis].std() > 0.3
+
+
+def test_labels_stay_with_their_images(mnist):
+    numbered = Split(torch.arange(100, dtype=torch.uint8).view(-1, 1, 1).expand(-1, 28, 28), torch.arange(100) % 10)
+    for images, labels in Batches(numbered, 32, 0, 1 / 255, shuffle=True):
+        assert torch.equal(images[:, 0, 0, 0].long() % 10, labels)

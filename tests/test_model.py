@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchsummary import summary
 
-from helpers.model import BaselineNet, ConvNet, count_parameters
+from helpers.model import BaselineNet, ConvNet, count_parameters, to_device
 from helpers.receptive_field import receptive_field
 from helpers.recipes import RECIPES
 
@@ -157,3 +157,44 @@ def test_layers_it_cannot_compute_are_named(layer, message):
 def test_activation_is_chosen_by_name():
     layers = [type(layer) for layer in ConvNet([[4], [8, 8]], activation="SiLU").modules()]
     assert layers.count(nn.SiLU) == 3 and nn.ReLU not in layers
+
+
+@pytest.mark.parametrize("num_norms", range(5))
+def test_num_norms_counts_them_and_the_others_have_a_bias(num_norms):
+    layers = list(ConvNet([[4], [4, 4]], num_norms=num_norms).modules())
+    convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+    assert [norm.num_features for norm in norms] == [4, 4, 4, 10][:num_norms]
+    assert [conv.bias is not None for conv in convs] == [i >= num_norms for i in range(3)] + [True]
+    assert all((norm.momentum, norm.eps) == (0.1, 1e-5) for norm in norms)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"unpadded": (3,)}, r"unpadded must be in -3\.\.2"),
+        ({"unpadded": (-4,)}, r"unpadded must be in -3\.\.2"),
+        ({"num_norms": -1}, r"num_norms must be in 0\.\.4"),
+        ({"num_norms": 5}, r"num_norms must be in 0\.\.4"),
+        ({"stages": [[(8, 28)], [8], [8]]}, "no pixel is left after convolution 1 of 3"),
+    ],
+)
+def test_what_a_network_cannot_be_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ConvNet(**{"stages": [[4], [4, 4]], "unpadded": (0,)} | arguments)
+
+
+def test_dropout_drops_whole_maps_before_the_head():
+    model = ConvNet([[8], [16]], dropout=0.5).train()
+    seen = []
+    model.layers[-3].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))  # the head
+    model(torch.randn(32, 1, 28, 28))
+    empty = (seen[0] == 0).flatten(2).all(dim=2)
+    assert 0.3 < empty.float().mean() < 0.7
+
+
+def test_the_weights_order_in_memory_is_that_of_the_device():
+    on_cpu, elsewhere = to_device(our_net(), "cpu"), to_device(our_net(), "meta")
+    weights = [layer.weight for layer in on_cpu.modules() if isinstance(layer, nn.Conv2d) and layer.in_channels > 1]
+    assert all(w.is_contiguous(memory_format=torch.channels_last) for w in weights)
+    assert all(p.is_contiguous() for p in elsewhere.parameters())

@@ -50,3 +50,36 @@ def test_parameters_without_gradient_stay():
     (used * torch.eye(3)).sum().backward()
     optimizer.step()
     assert unused.eq(1).all() and not used.eq(1).all()
+
+
+@pytest.mark.parametrize("shape", [(48, 4, 3, 3), (40, 10, 1, 1), (8, 16, 3, 3)])
+def test_an_orthogonal_step_is_the_scaled_one_of_nesterovs_average(shape):
+    """Twice the same gradient: the update is that of g + 0.9 (g + 0.9 g), made orthogonal; tall ones move further."""
+    start, grad = torch.randn(2, *shape, generator=torch.Generator().manual_seed(2))
+    weights = nn.Parameter(start.clone())
+    optimizer = Muon([{"params": [weights], "orthogonal": True}], lr=0.1, momentum=0.9)
+    for _ in range(2):
+        weights.grad = grad.clone()
+        optimizer.step()
+    scale = max(1, shape[0] / start[0].numel()) ** 0.5
+    steps = 0.2 * orthogonalize(grad)  # the direction of a sum of equal gradients is theirs
+    torch.testing.assert_close(start - weights.detach(), steps, atol=1e-3, rtol=0)
+    assert torch.linalg.svdvals(steps.flatten(1) / 0.2).mean().item() == pytest.approx(scale, rel=0.2)
+
+
+def test_two_gradients_are_averaged_as_nesterov_does():
+    first, second = torch.randn(2, 6, 20, generator=torch.Generator().manual_seed(3))
+    weights = nn.Parameter(torch.zeros(6, 20))
+    optimizer = Muon([{"params": [weights], "orthogonal": True}], lr=1.0, momentum=0.5)
+    for grad in (first, second):
+        before = weights.detach().clone()
+        weights.grad = grad.clone()
+        optimizer.step()
+    expected = orthogonalize(second + 0.5 * (second + 0.5 * first))
+    torch.testing.assert_close(before - weights.detach(), expected, atol=1e-5, rtol=0)
+
+
+def test_five_steps_bring_the_values_near_one():
+    weights = torch.randn(16, 16, generator=torch.Generator().manual_seed(4))
+    values = torch.linalg.svdvals(orthogonalize(weights))
+    assert (values > 0.6).sum() >= 15

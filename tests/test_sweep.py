@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from helpers.data import Split
+from helpers.data import Split, load_mnist, mean_and_std
 from helpers.recipes import RECIPES, Recipe
-from measure import results, sweep
+from helpers.train import evaluate, fit
+from measure import remake, results, sweep
 from measure.variants import VARIANTS
 
 TINY = Recipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
@@ -81,7 +83,8 @@ def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
 SCRIPT = """
 import sys
 from pathlib import Path
-from measure import results, sweep
+from helpers.train import evaluate, fit
+from measure import remake, results, sweep
 from helpers.data import Split, load_mnist
 from tests.test_sweep import TINY
 
@@ -127,10 +130,112 @@ def test_a_killed_sweep_goes_on_and_two_at_once_share_the_runs(tmp_path, monkeyp
     assert not list((tmp_path / "killed").glob("*.part"))
 
 
-def test_validation_never_touches_the_test_set(small, capsys):
-    row = sweep.run(TINY, 0, "validation", "cpu")
-    assert "/1000 (" in capsys.readouterr().out and row["split"] == "validation"
-    assert sweep.run(TINY, 0, "validation", "cpu")["losses"] == row["losses"]
+@pytest.fixture
+def captured(small):
+    """What `fit` and the final scoring receive in a run."""
+    seen = []
+    small.setattr(sweep, "fit", lambda *args: seen.append(args) or fit(*args))
+    small.setattr(sweep, "evaluate", lambda *args: seen.append(args) or evaluate(*args))
+    return seen
+
+
+@pytest.mark.parametrize(("split", "sizes"), [("validation", (2000, 1000)), ("test", (3000, 1000))])
+def test_a_run_trains_and_scores_on_its_own_images(captured, mnist, split, sizes):
+    sweep.run(TINY, 0, split, "cpu")
+    (_, train, scored, *_), *_ = captured
+    assert (len(train.images), len(scored.images)) == sizes and train.shuffle and not scored.shuffle
+    whole = mnist[0].images[:3000].unsqueeze(1)
+    assert torch.equal(train.images, whole[: sizes[0]])
+    held = whole[2000:] if split == "validation" else mnist[1].images[:1000].unsqueeze(1)
+    assert torch.equal(scored.images, held)
+    mean, std = mean_and_std(mnist[0].images[:3000])
+    for batches in (train, scored):
+        assert (batches.mean, batches.std) == (255 * mean, 255 * std)
+
+
+def test_the_seed_decides_weights_and_order(captured):
+    small = [sweep.run(TINY, seed, "validation", "cpu") for seed in (0, 0, 1)]
+    assert small[0]["losses"] == small[1]["losses"] != small[2]["losses"]
+    weights = [TINY.set_up(Split(*(x[:3000] for x in load_mnist()[0])), 0, 1, seed, "cpu") for seed in (0, 0, 1)]
+    first = [next(model.parameters()) for model, *_ in weights]
+    assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
+    orders = [next(iter(batches))[1] for _, batches, *_ in weights]
+    assert torch.equal(orders[0], orders[1]) and not torch.equal(orders[0], orders[2])
+
+
+def test_final_views_are_augmented_and_as_many_as_the_recipe_says(captured):
+    sweep.run(dataclasses.replace(TINY, num_views=3), 0, "test", "cpu")
+    _, views, number = captured[-1]
+    assert number == 3 and views.augment.keywords == TINY.augment().keywords and not views.shuffle
+    (one, _), (two, _) = next(iter(views)), next(iter(views))
+    assert not torch.equal(one, two)
+
+
+def test_rows_name_the_instruction_set_and_other_columns_are_refused(small):
+    sweep_main(small, "tiny", "--split", "test")
+    assert results.read_results("tiny")[0]["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
+    before = (results.RESULTS / "tiny.csv").read_bytes()
+    with pytest.raises(ValueError, match=r"tiny\.csv has other columns than the new row: .*speed"):
+        results.append_result("tiny", {"recipe": "tiny", "speed": 1})
+    assert (results.RESULTS / "tiny.csv").read_bytes() == before
+
+
+def test_recorded_runs_are_trained_again_and_compared(small, capsys):
+    sweep_main(small, "tiny", "--split", "test")
+    small.setattr("sys.argv", ["remake", "tiny"])
+    assert remake.main() == 0 and "1 of 1 runs are the same to the last digit" in capsys.readouterr().out
+    (row,) = results.read_results("tiny")
+    results.write_table("tiny", [row | {"loss": "0.00001"}])
+    assert remake.main() == 1 and "loss 0.00001, now " in capsys.readouterr().out
+
+
+def test_tables_are_of_the_final_epoch(small):
+    row = {"recipe": "tiny", "split": "test", "parameters": 5, "epochs": 2, "accuracies": "99.90 99.00"}
+    settings = {"settings": str(TINY)}
+    results.write_table("tiny", [row | {"seed": i, "accuracy": a} | settings for i, a in enumerate(("99.00", "99.20"))])
+    assert results.table(["tiny"]).splitlines()[-1] == "| tiny | 5 | 2 | 99.100 ± 0.141 % | 99.00 % | 2 |"
+
+
+def test_sgd_is_nesterovs_with_the_recipes_decay():
+    recipe = dataclasses.replace(TINY, weight_decay=0.01, momentum=0.8)
+    ours, theirs = recipe.model(), recipe.model()
+    theirs.load_state_dict(ours.state_dict())
+    settings = {"lr": TINY.lr, "momentum": 0.8, "weight_decay": 0.01}
+    optimizers = recipe.optimizer(ours), torch.optim.SGD(theirs.parameters(), nesterov=True, **settings)
+    images = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    for _ in range(3):
+        for model, optimizer in zip((ours, theirs), optimizers):
+            optimizer.zero_grad()
+            model(images).square().sum().backward()
+            optimizer.step()
+    for p, q in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(p, q, atol=1e-5, rtol=1e-4)
+
+
+def test_muon_decays_the_rest_but_not_what_it_makes_orthogonal():
+    recipe = dataclasses.replace(TINY, muon_lr=0.2, weight_decay=0.01)
+    groups = recipe.optimizer(recipe.model()).param_groups
+    assert [(group["orthogonal"], group["weight_decay"]) for group in groups] == [(True, 0), (False, 0.01)]
+
+
+def test_anneal_is_the_shape_of_the_cycle():
+    falling = {name: list(rates(dataclasses.replace(TINY, anneal=name), 40))[10:] for name in ("cos", "linear")}
+    steps = [a - b for a, b in zip(falling["linear"], falling["linear"][1:])]
+    assert max(steps) - min(steps) < 1e-6
+    steps = [a - b for a, b in zip(falling["cos"], falling["cos"][1:])]
+    assert max(steps) > 5 * min(steps)
+
+
+@pytest.mark.parametrize("muon_lr", [0.0, 0.05])
+def test_a_cycle_without_momentum_trains(captured, muon_lr):
+    row = sweep.run(dataclasses.replace(TINY, momentum=0.0, muon_lr=muon_lr), 0, "validation", "cpu")
+    first, last = map(float, row["losses"].split())
+    assert last < first
+
+
+def test_a_cycle_of_too_few_steps_says_what_to_do():
+    with pytest.raises(ValueError, match=r"4 steps are too few for a cycle.*smaller batch_size"):
+        list(rates(TINY, 4))
 
 
 def test_views_change_the_final_score_alone(small):

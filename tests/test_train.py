@@ -1,5 +1,6 @@
 """The training step, the scores, and runs that end early. Real digits, a small network."""
 
+import time
 from functools import partial
 
 import pytest
@@ -189,3 +190,55 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(digits):
     model.forward = break_down
     with pytest.raises(RuntimeError, match="memory format"):
         fit(model, batches(digits), batches(digits), 1, optimizer)
+
+
+def test_shuffled_batches_have_no_views(digits):
+    model, _ = make()
+    with pytest.raises(ValueError, match="one order, these are shuffled"):
+        evaluate(model, batches(digits, shuffle=True), num_views=2)
+    pairs = [(image.view(1, 28, 28) / 255, int(label)) for image, label in zip(*digits)]
+    loader = torch.utils.data.DataLoader(pairs, 50, shuffle=True)
+    with pytest.raises(ValueError, match="changed it between two passes"):
+        evaluate(model, loader, num_views=2)
+    with pytest.raises(ValueError, match="num_views must be at least 1"):
+        evaluate(model, batches(digits), num_views=0)
+    with pytest.raises(ValueError, match="no batches"):
+        predict(model, iter([]))
+
+
+def test_training_seconds_are_without_the_scoring(digits, monkeypatch):
+    model, optimizer = make()
+    fit(model, batches(digits), batches(digits), 1, optimizer)  # warm
+
+    def slow(*args):
+        time.sleep(1.5)
+        return evaluate(*args)
+
+    monkeypatch.setattr("helpers.train.evaluate", slow)
+    assert fit(model, batches(digits), batches(digits), 1, optimizer).seconds[0] < 1.4
+
+
+def test_a_single_image_is_a_batch_only_where_batch_norm_can_do(digits):
+    one_pixel, few = ConvNet([[4], [4], [(4, 7)]], unpadded=(-1,)), Split(digits.images[:65], digits.labels[:65])
+    optimizer = torch.optim.SGD(one_pixel.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=r"step 2: a batch of one image, .*choose another batch_size"):
+        train_epoch(one_pixel, batches(few), optimizer)
+    model, optimizer = make()
+    assert train_epoch(model, batches(few), optimizer).total == 65
+
+
+def test_the_callers_history_keeps_what_was_done_before_an_error(digits):
+    model, optimizer = make()
+    history, train = History(), batches(digits)
+
+    def fail(images):
+        if len(history.test) == 1:
+            raise OSError("gone")
+        return ConvNet.forward(model, images)
+
+    model.forward = fail
+    with pytest.raises(OSError, match="gone"):
+        fit(model, train, batches(digits), 3, optimizer, history=history)
+    assert len(history.train) == len(history.test) == len(history.seconds) == 1
+    with pytest.raises(ValueError, match="history holds 1 epochs already"):
+        fit(model, train, batches(digits), 3, optimizer, history=history)
