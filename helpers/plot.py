@@ -47,8 +47,8 @@ def show_images(
     with drawing(0.95 * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
         for axis in axes.flat:
             axis.axis("off")
-        for image, axis in zip(images.cpu().numpy(), axes.flat):
-            axis.imshow(image, cmap="gray_r")
+        for image, axis in zip(images, axes.flat):
+            axis.imshow(image.cpu().numpy(), cmap="gray_r")
         for caption, axis in zip(captions, axes.flat):
             axis.set_title(caption, fontsize=9)
 
