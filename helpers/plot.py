@@ -39,16 +39,21 @@ def drawing(width: float, height: float, title: str, path: File, **grid) -> Iter
 
 
 def show_images(
-    images: Tensor, captions: Sequence[str] = (), *, columns: int = 10, title: str = "", path: File = None
+    images: Tensor | Sequence[Tensor],
+    captions: Sequence[str] = (),
+    *,
+    columns: int = 10,
+    title: str = "",
+    path: File = None,
 ) -> None:
-    """Shows images (N, 28, 28) in a grid, in grey, dark on light, with a caption over each."""
+    """Shows images (N, 28, 28), or a list of images of any size, in a grid, dark on light, with captions over them."""
     rows = -(-len(images) // columns)
     height = (1.3 if captions else 1.0) * rows + 0.5
     with drawing(0.95 * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
         for axis in axes.flat:
             axis.axis("off")
         for image, axis in zip(images, axes.flat):
-            axis.imshow(image.cpu().numpy(), cmap="gray_r")
+            axis.imshow(torch.as_tensor(image).cpu().numpy(), cmap="gray_r")
         for caption, axis in zip(captions, axes.flat):
             axis.set_title(caption, fontsize=9)
 
