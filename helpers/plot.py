@@ -16,6 +16,7 @@ if not os.environ.get("MPLBACKEND", "").startswith("module://matplotlib_inline")
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
@@ -139,4 +140,29 @@ def show_neurons(
                 axis.plot(x, y, "o", markersize=52, color=colour, alpha=0.85)
                 axis.text(x, y, f"{name}{k}\n{value:.4g}", ha="center", va="center", fontsize=9, color=ink)
         axis.set(xlim=(-0.5, 5.2), ylim=(-0.45, 1.45))
+        axis.axis("off")
+
+
+def show_network(layers: Sequence, *, title: str = "", path: File = None) -> None:
+    """Draws the rows of a receptive-field table as their maps: as tall as they are, and wider the more there are."""
+    blocks, x = [("image", 1, 28, GREY)], 0.0
+    for layer in layers:
+        if layer.type == "Conv2d":
+            text, colour = "conv {0}x{0}" + ("\npadded" if layer.padding else ""), BLUE
+        elif "Linear" in layer.type:
+            text, colour = "linear\n{0}x{0}", GREEN
+        else:
+            text, colour = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
+        blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, colour))
+    with drawing(11, 4, title, path) as axis:
+        for i, (text, channels, size, colour) in enumerate(blocks):
+            width = 0.6 + channels / 8
+            axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
+            axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
+            axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
+            if i + 1 < len(blocks):
+                arrow = {"arrowstyle": "->", "color": GREY}
+                axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops=arrow)
+            x += width + 3.4
+        axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20))
         axis.axis("off")

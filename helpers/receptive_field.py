@@ -1,12 +1,13 @@
-"""What a network sees of an image, computed from its layers."""
+"""What each layer of a network sees of the image, computed from what the network does with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from math import prod
 from typing import NamedTuple
 
-from matplotlib.patches import Rectangle
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from helpers.plot import BLUE, GREY, ORANGE, File, drawing
+from helpers.trace import Call, Trace, trace
 
 
 class Layer(NamedTuple):
@@ -23,74 +24,288 @@ class Layer(NamedTuple):
     output_size: int
 
 
-_POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.SiLU, nn.GELU, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Identity)
+class Axis(NamedTuple):
+    """The rows of a map, or its columns: where they are in a tensor, and what each of them sees of the image."""
+
+    size: int  # how many there are
+    dim: int  # the dimension that they lie in,
+    inner: int = 1  # and the steps there from one to the next: more than one where the map was flattened
+    jump: int = 1
+    field: int = 1
+    kernel: int = 1  # of the last layer, as are stride and padding
+    stride: int = 1
+    padding: float = 0
+    margin: float = 0  # padding by a layer of its own, which counts as the next one's
+    seen: bool = False  # a layer has seen all of them at once
+
+
+class View(NamedTuple):
+    """What a tensor sees of the image, by its rows and by its columns; none if there are no such."""
+
+    axes: tuple[Axis, ...] = ()
+    ends: tuple[Call, ...] = ()  # the layers that have seen the whole map
+    unknown: str = ""  # why the fields are not known; where the map lies and how large it is still may be
+
+    @property
+    def seen(self) -> bool:
+        return bool(self.axes) and all(axis.seen for axis in self.axes)
+
+
+class NotFollowed(Exception):
+    """Says why it cannot be told what a tensor sees of the image."""
 
 
 def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
-    """Computes the receptive field of each convolution and pooling of a chain of layers.
+    """Computes the receptive field of each convolution and pooling, in the order of execution.
 
-    Layers are taken in the order in which the model holds them. The rule (Dumoulin and Visin,
-    arXiv:1603.07285): a kernel k adds (k - 1) * jump to the field, a stride s multiplies the jump.
+    The last row is the first layer that sees the whole map: global pooling, or a linear layer. Where branches
+    meet, the largest field along any path counts. A factor computed from the whole map, as in squeeze and
+    excite, weighs a map and is not followed; neither are the statistics that a norm takes from a map.
 
     Raises:
-        ValueError: a layer is unknown, or not square, or larger than its input.
+        ValueError: the model cannot be run, or one of its layers cannot be followed, or is not square.
     """
-    rows, channels, jump, field, size = [], 1, 1, 1, input_size
-    for name, layer in model.named_modules(remove_duplicate=False):
-        if next(layer.children(), None) is not None or isinstance(layer, _POINTWISE):
+    rows = []
+    record = trace(model, input_size=input_size)
+    seen_by = views(record)
+    path = without_gates(record, seen_by)
+    for call, view in seen_by.items():
+        if view.unknown:
+            raise ValueError(f"layer {call.name}: {view.unknown}, so what it sees of the image is not known")
+        known = all(seen_by[x].seen for x in call.inputs if x in seen_by)
+        is_layer = call.kind in SLIDING or (
+            view.seen and call.kind in RULES and RULES[call.kind] in (_reduce, _contract)
+        )
+        # A mean over the rows, and then one over the columns, are one layer.
+        if call not in path or known or not is_layer or len({axis.seen for axis in view.axes}) > 1:
             continue
-        if isinstance(layer, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)):
-            if layer.output_size not in (1, (1, 1)):
-                raise ValueError(f"layer {name}: only global adaptive pooling is known, got {layer}")
-            kernel, stride, padding, dilation, ceil = size, size, 0, 1, False
-        elif isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-            kernel, stride, dilation = (
-                _side(name, getattr(layer, key, 1)) for key in ("kernel_size", "stride", "dilation")
-            )
-            padding = layer.padding
-            if isinstance(padding, str):
-                padding = 0 if padding == "valid" else dilation * (kernel - 1) / 2
-            padding, ceil = _side(name, padding), getattr(layer, "ceil_mode", False)
-        else:
-            raise ValueError(f"layer {name}: the receptive field of {type(layer).__name__} is not known")
-        extent = dilation * (kernel - 1) + 1
-        if size + 2 * padding < extent:
-            raise ValueError(f"layer {name}: a kernel of {extent} pixels on an input of {size}")
-        steps, rest = divmod(int(size + 2 * padding - extent), stride)
-        field, jump = field + (extent - 1) * jump, jump * stride
-        # A last window that would start beyond the input and its left padding does not count.
-        extra = ceil and rest and (steps + 1) * stride < size + padding
-        size = steps + 1 + bool(extra)
-        channels = getattr(layer, "out_channels", channels)
-        rows.append(Layer(name, type(layer).__name__, channels, kernel, stride, padding, jump, field, size))
+        shapes = {(a.kernel, a.stride, a.padding, a.jump, a.field, a.size) for a in view.axes}
+        if len(shapes) > 1:
+            height, width = (axis.kernel for axis in view.axes)
+            raise ValueError(f"layer {call.name}: {height}x{width} is not square")
+        kind = "".join(part.capitalize() for part in call.function.split("_"))
+        rows.append(Layer(call.name, kind, call.tensor.shape[1], *shapes.pop()))
     return rows
 
 
-def show_network(layers: Sequence[Layer], *, title: str = "", path: File = None) -> None:
-    """Draws a chain of layers, each as its maps: as tall as they are, and wider the more there are."""
-    blocks, x = [("image", 1, 28, GREY)], 0.0
+def table(layers: list[Layer]) -> str:
+    """Returns the rows as text, a line each."""
+    lines, before = [f"{'':18} channels kernel stride padding jump receptive field  output"], 0
     for layer in layers:
-        if layer.type == "Conv2d":
-            text, colour = "conv {0}x{0}" + ("\npadded" if layer.padding else ""), BLUE
-        else:
-            text, colour = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
-        blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, colour))
-    with drawing(11, 4, title, path) as axis:
-        for i, (text, channels, size, colour) in enumerate(blocks):
-            width = 0.6 + channels / 8
-            axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
-            axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
-            axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
-            if i + 1 < len(blocks):
-                arrow = {"arrowstyle": "->", "color": GREY}
-                axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops=arrow)
-            x += width + 3.4
-        axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20))
-        axis.axis("off")
+        sizes = f"{layer.channels:8} {layer.kernel:6} {layer.stride:6} {layer.padding:7} {layer.jump:4}"
+        whole = ", from the whole map" if layer.output_size == 1 and layer.kernel >= before > 0 else ""
+        lines.append(
+            f"{layer.type:18} {sizes} {layer.receptive_field:15} {layer.output_size:4}x{layer.output_size}{whole}"
+        )
+        before = layer.output_size
+    return "\n".join(lines)
 
 
-def _side(name: str, value: int | tuple[int, int]) -> int:
-    height, width = value if isinstance(value, tuple) else (value, value)
-    if height != width:
-        raise ValueError(f"layer {name}: {height}x{width} is not square")
-    return height
+def views(record: Trace) -> dict[Call, View]:
+    """Returns what each call's tensor sees of the image, for those that see any of it."""
+    known: dict[Call, View] = {}
+    for call in record.calls:
+        for x in call.inputs:
+            if x.kind == "image":
+                known[x] = View(tuple(Axis(x.tensor.shape[dim], dim) for dim in (2, 3)))
+        if inputs := [(known[x], x.tensor) for x in call.inputs if x in known]:
+            known[call] = _follow(call, inputs)
+    return known
+
+
+def without_gates(record: Trace, seen_by: dict[Call, View]) -> set[Call]:
+    """Returns the calls whose tensors become the logits; not those that only make factors for a map."""
+    path, rest = set(), [record.output]
+    while rest:
+        call = rest.pop()
+        if call in seen_by and call not in path:
+            path.add(call)
+            rest += [x for x in call.inputs if x in seen_by and (seen_by[call].seen or not seen_by[x].seen)]
+    return path
+
+
+def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
+    """Returns what a call's tensor sees of the image, from what the tensors see that it was made of."""
+    after, arguments = call.tensor.shape, call.arguments
+    unknown = next((view.unknown for view, _ in inputs if view.unknown), "")
+    # What is not followed is taken up again where there are maps: images, channels, rows, columns.
+    fresh = tuple(Axis(after[dim], dim) for dim in (2, 3)) if len(after) == 4 else ()
+    if not all(view.axes for view, _ in inputs):
+        return View(fresh, (), unknown)
+    pairs = [[(view.axes[i], tensor.shape) for view, tensor in inputs] for i in range(2)]
+    ends = tuple(dict.fromkeys(end for view, _ in inputs for end in view.ends))
+    try:
+        if all(view.seen for view, _ in inputs):
+            axes = tuple(max((a for a, _ in pair), key=lambda a: a.field) for pair in pairs)
+            return View(axes, ends, unknown)
+        if call.pointwise or call.kind == "cat":
+            return View(tuple(_merge(pair, after, call) for pair in pairs), (), unknown)
+        # The image is in a weight, or in several operands at once, as in attention.
+        operand = next((arguments[key] for key in ("mat1", "input", "self", "tensor") if key in arguments), None)
+        if call.kind not in RULES or len(inputs) > 1 or operand is not inputs[0][1]:
+            raise NotFollowed(f"{call.kind} is not followed")
+        rule = RULES[call.kind]
+        axes = tuple(a if a.seen else rule(a, shape, after, arguments) for ((a, shape),) in pairs)
+    except NotFollowed as reason:
+        return View(fresh, (), unknown or str(reason))
+    return View(axes, (call,) if all(a.seen for a in axes) else (), unknown)
+
+
+def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -> Axis:
+    """Returns the axis of what several tensors make together: of the same shape, broadcast, or side by side."""
+    branches = [a for a, _ in axes if a.seen]
+    if len(branches) < len(axes):
+        # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
+        if branches and call.kind not in ("mul", "div"):
+            raise NotFollowed("a value that sees the whole map is added to each of its positions")
+        branches = [(a._replace(dim=a.dim + len(after) - len(before)), before) for a, before in axes if not a.seen]
+        if any(before[a.dim - len(after)] != after[a.dim] for a, before in branches):
+            raise NotFollowed("maps of different shape are put together")
+        branches = [a for a, _ in branches]
+        if call.kind == "cat" and branches[0].dim == call.arguments["dim"] % len(after):
+            raise NotFollowed("maps are put together side by side")
+        if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
+            raise NotFollowed("branches of different scale are put together")
+    return max(branches, key=lambda a: a.field)
+
+
+def _dims(dims: int | list[int] | None, shape: torch.Size) -> set[int]:
+    """Returns what an argument named `dim` means: all dimensions if there is none."""
+    dims = range(len(shape)) if dims in (None, []) else [dims] if isinstance(dims, int) else dims
+    return {dim % len(shape) for dim in dims}
+
+
+# How an axis passes each kind of operator: functions of the axis, the shapes before and after, and the arguments.
+
+
+def _reshape(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    """The elements keep their order, so the steps between positions in the flattened tensor stay what they are."""
+    if axis.size == 1 and after[axis.dim - len(before) :][:1] == (1,):
+        return axis._replace(dim=axis.dim - len(before) + len(after))
+    step = axis.inner * prod(before[axis.dim + 1 :])
+    for dim in reversed(range(len(after))):
+        below = prod(after[dim + 1 :])
+        if below <= step < below * after[dim]:
+            if step % below == 0 and after[dim] % (step // below * axis.size) == 0:
+                return axis._replace(dim=dim, inner=step // below)
+            break
+    raise NotFollowed(f"a map of {axis.size} pixels is reshaped from {tuple(before)} to {tuple(after)}")
+
+
+def _permute(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    dims = list(range(len(before)))
+    if "dims" in arguments:
+        dims = [dim % len(before) for dim in arguments["dims"]]
+    else:
+        a, b = arguments.get("dim0", 0), arguments.get("dim1", -1)
+        dims[a], dims[b] = dims[b], dims[a]
+    return axis._replace(dim=dims.index(axis.dim))
+
+
+def _cut(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    """One dimension is cut, or one index of it is taken."""
+    dim = arguments.get("dim", 0) % len(before)
+    if before[dim] == 1 and len(after) < len(before):
+        return _reshape(axis, before, after, arguments)
+    if dim == axis.dim:
+        if axis.inner > 1 or axis.size != before[dim] or len(after) < len(before) or "step" not in arguments:
+            raise NotFollowed("a part of the map is cut out")
+        return axis._replace(size=after[dim], jump=axis.jump * arguments["step"])
+    return axis._replace(dim=axis.dim - (dim < axis.dim and len(after) < len(before)))
+
+
+def _along(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    """Something happens along dimensions; the map must not lie there."""
+    if "indices" in arguments:
+        dims = [dim for dim, index in enumerate(arguments["indices"]) if index is not None]
+    else:
+        dims = _dims(arguments.get("dim", arguments.get("dims", -1)), before)
+    if axis.dim in dims and axis.size > 1:
+        raise NotFollowed("an operation runs along the side of the map")
+    return axis
+
+
+def _pad(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    grown = after[axis.dim] - before[axis.dim]
+    if grown and (axis.inner > 1 or axis.size != before[axis.dim]):
+        raise NotFollowed("a flattened map is padded")
+    return axis._replace(size=axis.size + grown, margin=axis.margin + grown / 2)
+
+
+def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    """A convolution or pooling: a kernel k adds (k - 1) * jump to the field, a stride s multiplies the jump.
+
+    Source: Dumoulin and Visin, arXiv:1603.07285.
+    """
+    weight = arguments.get("weight")
+    sides = len(before) - 2 if weight is not None else 2
+    if arguments.get("transposed"):
+        raise NotFollowed("a transposed convolution enlarges its maps")
+    place = axis.dim - (len(before) - sides)
+    if place < 0:
+        return _whole(axis) if weight is not None and axis.dim == 1 else axis
+
+    def side(name: str, default: int) -> int:
+        value = arguments.get(name) or [default]
+        return value[place % len(value)] if isinstance(value, (list, tuple)) else value
+
+    if "output_size" in arguments:
+        kernel, rest = divmod(before[axis.dim], after[axis.dim])
+        stride, padding, dilation = kernel, 0, 1
+        if rest:
+            raise NotFollowed(f"adaptive pooling from {before[axis.dim]} to {after[axis.dim]} has windows of two sizes")
+    else:
+        kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", 1)
+        stride, padding, dilation = side("stride", kernel), side("padding", 0), side("dilation", 1)
+    extent = dilation * (kernel - 1) + 1
+    whole = after[axis.dim] == 1 and extent >= before[axis.dim] and (extent > 1 or "output_size" in arguments)
+    if axis.inner > 1 or axis.size != before[axis.dim]:
+        if whole:
+            return _whole(axis)
+        raise NotFollowed("a window slides over a flattened map")
+    padding += axis.margin
+    return axis._replace(
+        size=after[axis.dim],
+        jump=axis.jump * stride,
+        field=axis.field + (extent - 1) * axis.jump,
+        kernel=kernel,
+        stride=stride,
+        padding=int(padding) if padding == int(padding) else padding,
+        margin=0,
+        seen=whole,
+    )
+
+
+def _whole(axis: Axis) -> Axis:
+    field, jump = axis.field + (axis.size - 1) * axis.jump, axis.jump * axis.size
+    shape = {"kernel": axis.size, "stride": axis.size, "padding": 0, "margin": 0}
+    return axis._replace(size=1, jump=jump, field=field, seen=True, **shape)
+
+
+def _reduce(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    dims = _dims(arguments.get("dim"), before)
+    if 0 in dims:
+        raise NotFollowed("the images of a batch are mixed")
+    if axis.dim in dims:
+        return _whole(axis)
+    return axis._replace(dim=axis.dim - (sum(d < axis.dim for d in dims) if len(after) < len(before) else 0))
+
+
+def _contract(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    """A linear layer sums over the last dimension."""
+    return _whole(axis) if axis.dim in (-1, len(before) - 1) else axis
+
+
+Rule = Callable[[Axis, torch.Size, torch.Size, dict], Axis]
+SLIDING = ("conv", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")
+_RULES = {
+    _reshape: "view unsafe_view reshape squeeze unsqueeze clone alias detach to_copy lift_fresh contiguous",
+    _permute: "permute transpose t",
+    _cut: "slice select split split_with_sizes unbind",
+    _along: "softmax log_softmax glu flip roll sort topk cumsum index_select index",
+    _pad: "pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d",
+    _window: " ".join(SLIDING),
+    _reduce: "mean sum amax amin max min std var var_mean norm linalg_vector_norm logsumexp prod",
+    _contract: "linear",
+}
+RULES: dict[str, Rule] = {name: rule for rule, names in _RULES.items() for name in names.split()}

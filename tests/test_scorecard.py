@@ -1,68 +1,51 @@
 """Grades of networks that are known, and what cannot be graded."""
 
+import re
+import sys
+from pathlib import Path
+
+import nbformat
 import pytest
 import torch
-import torch.nn.functional as F
+from nbformat import v4
 from torch import nn
+from torchsummary import summary
 
 from helpers.model import BaselineNet, ConvNet
 from helpers.recipes import RECIPES
-from helpers.scorecard import grade_targets, grade_techniques, record
+from helpers.scorecard import Line, count_used, grade_targets, grade_techniques, main
 from helpers.train import History, Score
+from tests.networks import NETWORKS, Net
 
 
-def verdicts(model):
-    return {line.criterion: line.passed for line in grade_techniques(model)}
+def lines_of(model: nn.Module) -> dict[str, Line]:
+    return {line.criterion: line for line in grade_techniques(model)}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_lines_of_students_networks(name):
+    network = NETWORKS[name]
+    model = network.make()
+    lines = lines_of(model)
+    assert {criterion for criterion, line in lines.items() if line.passed is False} == network.fails
+    assert {criterion for criterion, line in lines.items() if line.passed is None} == network.notes
+    for criterion, reason in network.says.items():
+        assert reason in lines[criterion].reason
+    count, reason = count_used(model)
+    assert reason.startswith(f"{count:,}") and network.parameters in reason
+    assert network.parameters or (reason == f"{count:,}" and count == sum(p.numel() for p in model.parameters()))
+
+
+def test_there_is_a_network_for_each_line():
+    lines = set(lines_of(RECIPES["notebook"].model()))
+    assert lines == set().union(*(network.fails for network in NETWORKS.values()))
+    assert len(NETWORKS) >= 40
 
 
 def test_our_network_passes_everything():
-    assert all(verdicts(RECIPES["notebook"].model()).values())
-
-
-def test_functional_layers_count():
-    """The baseline's batch norm and dropout are functions, not modules."""
-    assert all(verdicts(BaselineNet()).values())
-    assert not verdicts(BaselineNet(dropout=0))["dropout"]
-
-
-def test_what_is_missing_is_found():
-    model = nn.Sequential(
-        nn.Conv2d(1, 4, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(4, 4, 3),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(100, 10),
-    )
-    assert verdicts(model) == {
-        "convolutions with padding": False,
-        "convolutions without padding": True,
-        "1x1 convolution": False,
-        "batch norm": False,
-        "dropout": False,
-        "max pooling twice": True,
-        "max pooling not near the output": False,
-        "global average pooling or FC": True,
-    }
-
-
-class Written(nn.Module):
-    """Uses functions by keyword, and the mean as global average pooling."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(10, 1, 3, 3))
-
-    def forward(self, x):
-        x = F.dropout(F.max_pool2d(F.conv2d(x, self.weight, padding="same"), 2), p=0.5, training=self.training)
-        return x.mean(dim=(2, 3))
-
-
-def test_functions_by_keyword():
-    lines = verdicts(Written())
-    assert lines["convolutions with padding"] and lines["dropout"] and lines["global average pooling or FC"]
-    assert not lines["convolutions without padding"]
+    for model in (RECIPES["notebook"].model(), BaselineNet()):
+        assert all(line.passed for line in grade_techniques(model))
+    assert not lines_of(BaselineNet(dropout=0))["dropout"].passed
 
 
 def test_grading_leaves_model_and_random_source_alone():
@@ -93,9 +76,22 @@ class Broken(nn.Module):
 @pytest.mark.parametrize(
     "model, message",
     [
-        (nn.Linear(784, 10), r"fails on images of shape \(2, 1, 28, 28\)"),
+        (nn.Linear(784, 10), r"the network fails on an input of shape \(2, 1, 28, 28\).*flatten .* in_features=784"),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 26)), r"logits of shape \(2, 10\) for two images, got \(2, 26\)"),
-        (nn.Conv2d(1, 10, 3), r"got \(2, 10, 26, 26\)"),
+        (nn.Conv2d(1, 10, 3), r"got \(2, 10, 26, 26\): flatten or average its maps"),
+        (
+            Net(lambda s, x: s.conv(x).view(-1, 10), conv=nn.Conv2d(1, 10, 27)),
+            r"got \(8, 10\): a map is larger than 1x1",
+        ),
+        (Net(lambda s, x: [1]), "must return logits, got list"),
+        (Net, r"Net is a class: give an instance of it, such as Net\(\)"),
+        ("Net()", "must be an nn.Module, got str"),
+        (nn.Sequential(nn.Conv2d(3, 8, 3)), r"layer 0, Conv2d\(3, 8.*give it in_channels=1"),
+        (
+            nn.Sequential(nn.Flatten(), nn.LazyLinear(10)),
+            "layer 1 is lazy and has no weights yet: run the network once",
+        ),
+        (torch.jit.script(nn.Flatten()), "a scripted network cannot be read"),
         (Broken(float("nan")), "not finite"),
         (Frozen(), "trains nothing"),
         (Broken(0.0), "trains nothing: the gradient of every parameter is zero"),
@@ -105,7 +101,7 @@ class Broken(nn.Module):
 @pytest.mark.fault("network that cannot be graded", "error")
 def test_what_cannot_be_graded_is_explained(model, message):
     with pytest.raises(ValueError, match=message):
-        record(model)
+        grade_techniques(model)
 
 
 @pytest.mark.parametrize(
@@ -121,3 +117,106 @@ def test_targets_hold_at_their_limits(correct, epochs, passed):
 
 def test_an_untrained_network_fails():
     assert [line.passed for line in grade_targets(ConvNet([[4]]), History())] == [False, True, False]
+
+
+def test_torchsummary_counts_reused_layers_as_it_is_said(capsys):
+    summary(NETWORKS["tied"].make(), (1, 28, 28), device="cpu")
+    (total,) = re.findall(r"Total params: ([\d,]+)", capsys.readouterr().out)
+    assert f"torchsummary shows {total}," in count_used(NETWORKS["tied"].make())[1]
+
+
+def test_frozen_parameters_count_and_unused_ones_do_not():
+    used = nn.Linear(784, 10)
+    used.bias.requires_grad_(False)
+    model = Net(lambda s, x: s.used(x.flatten(1)), used=used, unused=nn.Linear(784, 20))
+    line = grade_targets(model, History())[1]
+    assert line.passed and line.reason == "7,850, 10 of them frozen; without 15,700 that are never used: delete unused"
+    assert not grade_targets(nn.Sequential(nn.Flatten(), nn.Linear(784, 26), nn.Linear(26, 10)), History())[1].passed
+
+
+@pytest.mark.parametrize(("loss", "hinted"), [(2.303, True), (2.35, True), (1.9, False), (2.6, False)])
+def test_a_loss_that_stays_at_guessing_gets_a_hint(loss, hinted):
+    score = Score(loss, 1135, 10000)
+    line = grade_targets(ConvNet([[4]]), History([score], [score], [1.0]))[0]
+    assert ("near 2.30" in line.reason) == hinted and not line.passed
+
+
+SUBMISSION = """
+!pip install torchsummary
+import nosuchmodule, torch
+from torch import nn
+import torch.nn.functional as F
+
+SIZE: int = 8
+scale = 0.5
+raise SystemExit("a download")
+train_loader = torch.utils.data.DataLoader(None)
+%matplotlib inline
+
+
+class Net(nn.Module):
+    def __init__(self, norm="BN"):
+        super().__init__()
+        self.conv = nn.Conv2d(1, SIZE, 3)
+        self.fc = nn.Linear(SIZE, 10)
+
+    def forward(self, x):
+        return self.fc(F.relu(self.conv(x)).mean((2, 3)) * scale)
+
+
+model = Net("no such argument", 1)
+"""
+
+
+def write_submission(folder: Path, suffix: str) -> Path:
+    path = folder / f"S6{suffix}"
+    if suffix == ".py":
+        path.write_text(
+            "\n".join(line for line in SUBMISSION.splitlines() if line[:1] not in ("!", "%")), encoding="utf-8"
+        )
+    else:
+        cells = [v4.new_code_cell(part) for part in (*SUBMISSION.split("\n\n\n"), "this is no Python")]
+        nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# S6"), *cells]), path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".py", ".ipynb"])
+def test_a_submission_is_read_and_not_run(tmp_path, monkeypatch, capsys, suffix):
+    monkeypatch.setattr(sys, "argv", ["scorecard", f"{write_submission(tmp_path, suffix)}:Net('BN')"])
+    assert main() == 0
+    out, err = capsys.readouterr()
+    assert "definitions and plain constants are executed, and nothing else" in out
+    assert re.search(r"conv +conv +-> \(2, 8, 26, 26\)", out)
+    assert re.search(r"Mean +8 +26 +26 +0 +26 +28 +1x1, from the whole map", out)
+    assert "FAIL  batch norm" in out and "\n170\n" in out and "99.4" not in out
+    assert "left out: import nosuchmodule: No module named 'nosuchmodule'" in err
+    assert ("this is no Python" in err) == (suffix == ".ipynb")
+
+
+@pytest.mark.fault("a submission that cannot be read", "one line")
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("Net", "Net is a class: give an instance of it, such as Net()"),
+        ("Other()", "NameError: name 'Other' is not defined"),
+        ("Net(1, 2, 3)", "TypeError"),
+        ("Net(", "SyntaxError"),
+        ("torch", "a network must be an nn.Module, got module"),
+    ],
+)
+def test_what_is_wrong_with_a_submission_is_one_line(tmp_path, monkeypatch, capsys, expression, message):
+    monkeypatch.setattr(sys, "argv", ["scorecard", f"{write_submission(tmp_path, '.py')}:{expression}"])
+    assert main() == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert message in last
+
+
+@pytest.mark.parametrize("argument", [[], ["net.py"], ["net.txt:Net()"], ["net.py:"]])
+def test_usage_is_said(monkeypatch, capsys, argument):
+    monkeypatch.setattr(sys, "argv", ["scorecard", *argument])
+    assert main() == 2 and "usage: python -m helpers.scorecard FILE:EXPRESSION" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["scorecard", "nowhere/net.py:Net()"])
+    assert main() == 1 and "No such file" in capsys.readouterr().err

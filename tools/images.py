@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
 from helpers.model import count_parameters
-from helpers.receptive_field import receptive_field, show_network
+from helpers.receptive_field import receptive_field
 from helpers.recipes import RECIPES
 from measure.frontier import show_parameters
 from measure.results import mean_curve
@@ -54,7 +54,7 @@ def main() -> None:
         path=IMAGES / "learning_rates.png",
     )
     model = RECIPES["notebook"].model()
-    show_network(
+    plot.show_network(
         receptive_field(model),
         title=f"The network of Part 2: {count_parameters(model):,} parameters",
         path=IMAGES / "network.png",
