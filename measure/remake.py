@@ -1,7 +1,8 @@
 """Trains recorded runs again and compares them to the last digit: `python -m measure.remake notebook --seeds 0`.
 
-They repeat with the same instruction set and number of threads; the row says which. An AVX-512 machine
-repeats what was made with AVX2 under `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
+The weights of a test run that is the same are kept, see `measure.weights`. Runs repeat with the same
+instruction set and number of threads; the row says which. An AVX-512 machine repeats what was made with AVX2
+under `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import torch
 
 from measure.results import read_results, recipes_of
 from measure.sweep import run, seeds_of
+from measure.weights import save_weights
 
 FIGURES = ("parameters", "epochs", "accuracy", "loss", "accuracies", "losses")
 
@@ -34,9 +36,11 @@ def main() -> int:
     num_changed = 0
     for row in rows:
         torch.set_num_threads(int(row["threads"]))
-        again = run(recipes_of(args.name)[row["recipe"]], int(row["seed"]), args.split, "cpu")
+        again, weights = run(recipes_of(args.name)[row["recipe"]], int(row["seed"]), args.split, "cpu")
         changes = differences(row, again)
         num_changed += bool(changes)
+        if not changes and args.split == "test":
+            save_weights(row["recipe"], int(row["seed"]), weights)
         print(f"{row['recipe']}, seed {row['seed']}: " + ("; ".join(changes) or "the same"), flush=True)
     print(f"{len(rows) - num_changed} of {len(rows)} runs are the same to the last digit")
     return int(num_changed > 0)

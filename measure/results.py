@@ -17,8 +17,8 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def recipes_of(name: str) -> dict[str, Recipe]:
-    """Returns the recipes whose runs `results/NAME.csv` keeps."""
-    return VARIANTS if name == "variants" else {name: RECIPES[name]}
+    """Returns the recipes whose runs `results/NAME.csv` keeps: of "weights", those made for their weights."""
+    return {"variants": VARIANTS, "weights": RECIPES}.get(name) or {name: RECIPES[name]}
 
 
 def read_table(name: str) -> list[dict[str, str]]:

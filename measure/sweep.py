@@ -17,10 +17,12 @@ from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
 from measure.machine import describe
 from measure.results import append_result, locks, read_results, recipes_of, table
+from measure.weights import Weights, save_weights
 
 
-def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> dict[str, object]:
-    """Trains once and returns the figures of the final epoch, and the curves, which are those of single views.
+def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tuple[dict[str, object], Weights]:
+    """Trains once and returns the figures of the final epoch with the curves, which are those of single views, and
+    the weights.
 
     Args:
         split: "validation" trains on 50,000 images and scores the 10,000 held out, for choosing;
@@ -43,7 +45,7 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
     if recipe.num_views > 1:
         views = Batches(test, 1000, mean, std, augment=recipe.augment(), device=device)
         final = evaluate(model, views, recipe.num_views)
-    return {
+    figures = {
         "seed": seed,
         "split": split,
         "parameters": count_parameters(model),
@@ -56,6 +58,8 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> di
         "accuracies": " ".join(f"{score.accuracy:.2f}" for score in history.test),
         "losses": " ".join(f"{score.loss:.5f}" for score in history.test),
     }
+    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    return figures, Weights(state, mean, std)
 
 
 def sweep(name: str, seeds: Sequence[int], split: str, device: torch.device | str) -> None:
@@ -69,7 +73,9 @@ def sweep(name: str, seeds: Sequence[int], split: str, device: torch.device | st
                     if (variant, str(seed)) in {(row["recipe"], row["seed"]) for row in read_results(name, split)}:
                         continue
                     print(title, flush=True)
-                    figures = run(recipe, seed, split, device)
+                    figures, weights = run(recipe, seed, split, device)
+                    if split == "test":
+                        save_weights(variant, seed, weights)
                     append_result(name, {"recipe": variant, **figures, "settings": str(recipe)})
             except Timeout:
                 print(f"{title}: another process is at it", flush=True)
@@ -84,7 +90,7 @@ def seeds_of(text: str) -> range:
 
 
 def main() -> None:
-    names = [*RECIPES, "variants"]
+    names = [*RECIPES, "variants", "weights"]
     parser = argparse.ArgumentParser(prog="python -m measure.sweep", description=__doc__)
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"

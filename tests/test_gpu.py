@@ -160,7 +160,7 @@ def test_photos_are_read_as_on_the_cpu(gpu, digits):
 def test_sweep_records_what_it_records_on_the_cpu(on_both, digits, mnist, monkeypatch):
     monkeypatch.setattr(sweep, "load_mnist", lambda: (digits, first(1000, mnist[1])))
     recipe = replace(RECIPES["smallest"], **TINY, batch_size=64, num_epochs=2, num_views=2)
-    rows = on_both(lambda device: sweep.run(recipe, 0, "test", device))
+    rows = on_both(lambda device: sweep.run(recipe, 0, "test", device)[0])
     differ = {name for name in rows[0] if rows[0][name] != rows[1][name]}
     assert "device" in differ and differ <= {"device", "train_seconds", "total_seconds"}
 

@@ -156,7 +156,7 @@ def test_a_run_trains_and_scores_on_its_own_images(captured, mnist, split, sizes
 
 
 def test_the_seed_decides_weights_and_order(captured):
-    small = [sweep.run(TINY, seed, "validation", "cpu") for seed in (0, 0, 1)]
+    small = [sweep.run(TINY, seed, "validation", "cpu")[0] for seed in (0, 0, 1)]
     assert small[0]["losses"] == small[1]["losses"] != small[2]["losses"]
     weights = [TINY.set_up(Split(*(x[:3000] for x in load_mnist()[0])), 0, 1, seed, "cpu") for seed in (0, 0, 1)]
     first = [next(model.parameters()) for model, *_ in weights]
@@ -230,7 +230,7 @@ def test_anneal_is_the_shape_of_the_cycle():
 
 @pytest.mark.parametrize("muon_lr", [0.0, 0.05])
 def test_a_cycle_without_momentum_trains(captured, muon_lr):
-    row = sweep.run(dataclasses.replace(TINY, momentum=0.0, muon_lr=muon_lr), 0, "validation", "cpu")
+    row, _ = sweep.run(dataclasses.replace(TINY, momentum=0.0, muon_lr=muon_lr), 0, "validation", "cpu")
     first, last = map(float, row["losses"].split())
     assert last < first
 
@@ -241,7 +241,7 @@ def test_a_cycle_of_too_few_steps_says_what_to_do():
 
 
 def test_views_change_the_final_score_alone(small):
-    one, many = (sweep.run(dataclasses.replace(TINY, num_views=n), 0, "test", "cpu") for n in (1, 4))
+    one, many = (sweep.run(dataclasses.replace(TINY, num_views=n), 0, "test", "cpu")[0] for n in (1, 4))
     assert one["losses"] == many["losses"] and one["losses"].split()[-1] == one["loss"] != many["loss"]
 
 

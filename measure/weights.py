@@ -1,0 +1,63 @@
+"""The weights that recorded runs ended with, in results/weights/NAME-SEED.pt.
+
+Each test run of `python -m measure.sweep` leaves them; `python -m measure.sweep weights --seeds 20 --split test`
+trains each recipe once for them alone, its rows in results/weights.csv.
+"""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from helpers.files import write_whole
+from helpers.recipes import RECIPES
+from measure import results
+
+
+class Weights(NamedTuple):
+    """A network's weights and buffers by name, and the mean and deviation that its images are normalized by."""
+
+    state: dict[str, Tensor]
+    mean: float
+    std: float
+
+
+def save_weights(name: str, seed: int, weights: Weights) -> None:
+    """Writes `results/weights/NAME-SEED.pt`."""
+    buffer = io.BytesIO()
+    torch.save(weights._asdict(), buffer)
+    write_whole(path_of(name, seed), buffer.getvalue())
+
+
+def path_of(name: str, seed: int) -> Path:
+    return results.RESULTS / "weights" / f"{name}-{seed}.pt"
+
+
+def row_of(name: str) -> dict[str, str]:
+    """Returns the first recorded test run of a recipe whose weights are kept.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    rows = results.read_results(name) + [row for row in results.read_results("weights") if row["recipe"] == name]
+    for row in rows:
+        if path_of(name, int(row["seed"])).exists():
+            return row
+    raise FileNotFoundError(
+        f"no weights of {name} are kept: python -m measure.sweep weights --seeds 20 --split test makes them"
+    )
+
+
+def trained(name: str) -> tuple[nn.Module, float, float]:
+    """Returns the network of `row_of(name)` in eval mode on the CPU, and the mean and deviation of its images' pixels.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = path_of(name, int(row_of(name)["seed"]))
+    weights = Weights(**torch.load(path, map_location="cpu", weights_only=True))
+    model = RECIPES[name].model()
+    model.load_state_dict(weights.state)
+    return model.eval(), weights.mean, weights.std
