@@ -2,17 +2,37 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy import ndarray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
+from skimage.measure import euler_number, label, regionprops
 from torch import Tensor, nn
 
+from helpers.data import random_warp
+from helpers.ink import find_ink, find_sheet, find_strokes, size, stroke_width, touches
+
 BOX, FIELD, CENTRE = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its centre
-LEAST_CONTRAST = 25  # of 255: less than this between ink and paper is noise
+SIDE = 400  # pixels: larger pictures are made smaller first
+PEN = 1.75  # pixels of 20: thinner strokes are made as wide as this; MNIST's are 2 to 4 wide
+LEAST = 0.025  # of the picture's longer side: what is smaller is a speck
+SURE = 0.8  # a probability below this is no answer
+VIEWS = {"degrees": 10, "shift": 1.5, "scale": 0.1, "shear": 8}  # of `random_warp`
+
+Picture = str | os.PathLike | Image.Image | ndarray
 
 
-def read_digit(picture: str | os.PathLike | Image.Image | np.ndarray) -> Tensor:
+class Reading(NamedTuple):
+    """A digit as MNIST would hold it, uint8 (28, 28), and a sentence for each thing that makes it doubtful."""
+
+    image: Tensor
+    notes: list[str]
+
+
+def read_digit(picture: Picture) -> Tensor:
     """Returns the digit of a picture as MNIST would hold it.
 
     MNIST's own way (http://yann.lecun.com/exdb/mnist/): the digit, light on dark, is scaled until its
@@ -20,8 +40,8 @@ def read_digit(picture: str | os.PathLike | Image.Image | np.ndarray) -> Tensor:
     28 x 28 pixels.
 
     Args:
-        picture: dark ink on light paper or the reverse: a file, a PIL image, or an array (H, W) or
-            (H, W, 3 or 4) of uint8, or of floats from 0 to 1.
+        picture: ink on paper, dark on light or light on dark: a file, a PIL image, or an array (H, W) or
+            (H, W, 3 or 4) of uint8, uint16, or floats from 0 to 1.
 
     Returns:
         uint8 (28, 28), the ink light.
@@ -30,70 +50,176 @@ def read_digit(picture: str | os.PathLike | Image.Image | np.ndarray) -> Tensor:
         FileNotFoundError: there is no such file.
         ValueError: the file or array is no picture, or there is no ink on it.
     """
-    return centre(scale_to_box(cut_out(find_ink(to_grey(picture)))))
+    return read_photo(picture).image
 
 
-def to_grey(picture: str | os.PathLike | Image.Image | np.ndarray) -> np.ndarray:
-    """Returns the picture in grey, float 0 to 255 (H, W); what is transparent becomes white."""
-    if isinstance(picture, (str, os.PathLike)):
-        try:
-            picture = Image.open(Path(picture))
-            picture.load()
-        except UnidentifiedImageError as error:
-            raise ValueError(f"{picture} is no picture that PIL can read") from error
-    elif not isinstance(picture, Image.Image):
-        array = np.asarray(picture)
-        if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
-            raise ValueError(f"a picture has the shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}")
-        if array.dtype != np.uint8:
-            if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-                raise ValueError(f"a picture of {array.dtype} has values from 0 to 1; uint8 has 0 to 255")
-            array = np.rint(255 * array.astype(float)).astype(np.uint8)
-        picture = Image.fromarray(array)
-    picture = ImageOps.exif_transpose(picture).convert("RGBA")  # photos say in EXIF which side is up
-    paper = Image.new("RGBA", picture.size, "white")
-    return np.asarray(Image.alpha_composite(paper, picture).convert("L"), dtype=float)
+def read_photo(picture: Picture) -> Reading:
+    """Returns the digit of a picture as `read_digit` does, and what makes it doubtful."""
+    color = find_sheet(to_color(picture))
+    ink = find_ink(color)
+    digit, notes = find_digit(ink, find_strokes(ink))
+    image = centre(scale_to_box(cut_out(ink, digit)))
+    return Reading(image, notes + doubts(image))
 
 
-def find_ink(grey: np.ndarray) -> np.ndarray:
-    """Returns how much ink there is at each pixel, 0 to 255: the difference from the paper, without its noise.
+def to_color(picture: Picture) -> ndarray:
+    """Returns the picture as floats from 0 to 255 (H, W, 3), its longer side at most 400 pixels.
 
-    The paper is what most of the border shows.
-
-    Raises:
-        ValueError: nothing stands out from the paper.
+    What is transparent becomes white, or black if the ink is light.
     """
-    paper = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
-    darker, lighter = np.clip(paper - grey, 0, None), np.clip(grey - paper, 0, None)
-    ink = darker if darker.sum() > lighter.sum() else lighter
-    if ink.max() < LEAST_CONTRAST:
-        raise ValueError("no digit found: nothing on the picture stands out from its border")
-    # Full ink is what the middle of the stroke has; a photo's paper may differ by a quarter of that.
-    full = np.percentile(ink[ink > ink.max() / 2], 50)
-    noise = full / 4 if _is_photo(ink, full) else 0
-    return np.clip((ink - noise) / (full - noise), 0, 1) * 255
+    if isinstance(picture, (str, os.PathLike)):
+        picture = _opened(Path(picture))
+    elif not isinstance(picture, Image.Image):
+        picture = _from_array(np.asarray(picture))
+    picture = ImageOps.exif_transpose(picture)  # photos say in EXIF which side is up
+    if picture.mode[0] in "IF":  # 16 bits or floats, which PIL's convert would clip
+        array = np.asarray(picture, dtype=float)
+        picture = Image.fromarray(np.rint(array * 255 / _white(array)).clip(0, 255).astype(np.uint8))
+    array = np.asarray(picture.convert("RGBA"), dtype=float)
+    color, opaque = array[..., :3], array[..., 3:] / 255
+    if opaque.sum() == 0:
+        raise ValueError("the picture is transparent all over: there is no ink on it")
+    is_light = (color * opaque).sum() > 3 * 128 * opaque.sum()
+    color = color * opaque + (0 if is_light else 255) * (1 - opaque)
+    height, width = color.shape[:2]
+    if (factor := SIDE / max(height, width)) < 1:
+        smaller = (max(1, round(factor * width)), max(1, round(factor * height)))
+        picture = Image.fromarray(np.rint(color).astype(np.uint8)).resize(smaller, Image.Resampling.BOX)
+        color = np.asarray(picture, dtype=float)
+    # Sensors are noisy; small pictures are drawn or made smaller, and have no pixel to lose.
+    return color if max(color.shape[:2]) < 100 else ndimage.gaussian_filter(color, (0.7, 0.7, 0))
 
 
-def _is_photo(ink: np.ndarray, full: float) -> bool:
-    """Tells whether the paper is uneven: on a drawn picture most of it is exactly the paper's grey."""
-    return np.mean((ink > 0) & (ink < full / 4)) > 0.25
+def _opened(path: Path) -> Image.Image:
+    if path.suffix.lower() in (".heic", ".heif"):
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            raise ValueError(f"{path.name} is HEIC: pip install pillow-heif, or save the photo as JPEG") from None
+        register_heif_opener()
+    try:
+        picture = Image.open(path)
+        picture.load()
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path} is no picture that PIL can read") from error
+    except (OSError, SyntaxError) as error:
+        if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
+            raise
+        raise ValueError(f"{path} is damaged, its end may be missing: {error}") from error
+    return picture
 
 
-def cut_out(ink: np.ndarray) -> np.ndarray:
-    """Returns the smallest rectangle that holds the ink."""
-    rows, columns = (np.flatnonzero(ink.max(axis=axis) > LEAST_CONTRAST) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def _from_array(array: ndarray) -> Image.Image:
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
+        raise ValueError(f"a picture has the shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}")
+    if array.dtype == np.uint16:
+        array = array / _white(array)
+    if array.dtype != np.uint8:
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise ValueError(f"a picture of {array.dtype} has values from 0 to 1; uint8 has 0 to 255, uint16 to 65535")
+        array = np.rint(255 * array.astype(float)).astype(np.uint8)
+    return Image.fromarray(array)
 
 
-def scale_to_box(ink: np.ndarray) -> np.ndarray:
-    """Returns the ink scaled so that its longer side has 20 pixels."""
+def _white(array: ndarray) -> int:
+    """Returns the value of white: 1, 255 or 65535, whichever holds all values."""
+    return next(white for white in (1, 255, 65535, array.max()) if array.max() <= white)
+
+
+def find_digit(ink: ndarray, strokes: ndarray) -> tuple[ndarray, list[str]]:
+    """Returns which strokes (H, W) are the digit: the heaviest part near the middle, and what belongs to it.
+
+    Beside it, a list with a sentence for what else there is: another digit, a mark, or the border on the digit.
+    """
+    labels = label(strokes, connectivity=2)
+    height, width = ink.shape
+    parts = [part for part in regionprops(labels, ink) if size(part) > max(2, LEAST * max(ink.shape))]
+    if not parts:
+        raise ValueError("no digit found: there are only specks")
+
+    def weight(part) -> float:
+        y, x = part.centroid
+        off = max(abs(y / height - 0.5), abs(x / width - 0.5))  # 0 in the middle, 0.5 at the border
+        return part.area * part.intensity_mean * (1 - off) * (0.15 if touches(part, ink.shape) else 1)
+
+    main = max(parts, key=weight)
+    chosen, others = [main], [part for part in parts if part is not main]
+    if not touches(main, ink.shape):
+        others = [part for part in others if not touches(part, ink.shape)]
+    while joined := [part for part in others if _belongs(part, chosen)]:
+        chosen += joined
+        others = [part for part in others if part not in joined]
+    digit = np.isin(labels, [part.label for part in chosen])
+    return digit, _at_border(ink, digit) + _beside(chosen, others)
+
+
+def _box(parts: list) -> tuple[int, int, int, int]:
+    """Returns top, left, bottom and right of all parts together."""
+    tops, lefts, bottoms, rights = zip(*(part.bbox for part in parts))
+    return min(tops), min(lefts), max(bottoms), max(rights)
+
+
+def _belongs(part, chosen: list) -> bool:
+    """Tells whether a part is a stroke of the chosen digit: near, and not another digit beside it."""
+    top, left, bottom, right = _box(chosen)
+    longer = max(bottom - top, right - left, size(part))
+    below = max(part.bbox[0] - bottom, top - part.bbox[2]) / longer
+    beside = max(part.bbox[1] - right, left - part.bbox[3]) / longer
+    lower, higher = sorted((part.bbox[2] - part.bbox[0], bottom - top))
+    if (beside > 0.05 and lower > 0.75 * higher) or part.intensity_mean < 0.5 * chosen[0].intensity_mean:
+        return False
+    reach = (0.33, 0.3) if size(part) > 0.15 * longer else (0.06, 0.06)
+    return size(part) > 0.05 * longer and below < reach[0] and beside < reach[1]
+
+
+def _at_border(ink: ndarray, digit: ndarray) -> list[str]:
+    """Returns a sentence if strokes in full width and full ink end at the border."""
+    full, width = np.median(ink[digit]), stroke_width(digit)
+    for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        if (digit[side] & (ink[side] > 0.7 * full)).sum() > max(1, 0.7 * width):
+            return ["The digit touches the border of the picture: a part of it may be missing."]
+    return []
+
+
+def _beside(chosen: list, others: list) -> list[str]:
+    """Returns a sentence for what else is on the picture."""
+    top, left, bottom, right = _box(chosen)
+    area = sum(part.area for part in chosen)
+    others = [part for part in others if part.intensity_mean > 0.5 * chosen[0].intensity_mean]
+    if any(part.bbox[2] - part.bbox[0] > 0.6 * (bottom - top) and part.area > 0.25 * area for part in others):
+        return ["There is more than one digit: the one that stands out was read. Take a picture of one alone."]
+    if any(size(part) > 0.3 * max(bottom - top, right - left) and part.area > 0.15 * area for part in others):
+        return ["A mark beside the digit was left out."]
+    return []
+
+
+def cut_out(ink: ndarray, digit: ndarray) -> ndarray:
+    """Returns the smallest rectangle that holds the digit, from 0 to 1, its strokes as wide as MNIST's at least."""
+    full, near = np.median(ink[digit]), ndimage.binary_dilation(digit, iterations=2)
+    soft = np.clip((ink / full - 0.1) / 0.9, 0, 1) * near
+    rows, columns = (np.flatnonzero(soft.max(axis=axis) > 0.1) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    wider = (PEN * max(digit[box].shape) / BOX - stroke_width(digit[box])) / 2
+    if wider <= 0:
+        return soft[box]
+    reach = int(np.ceil(wider))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    soft = np.pad(soft[box], reach + 1)
+    soft = ndimage.grey_dilation(soft, footprint=y**2 + x**2 <= wider**2 + 0.1)
+    rows, columns = (np.flatnonzero(soft.max(axis=axis) > 0.1) for axis in (1, 0))
+    return soft[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def scale_to_box(ink: ndarray) -> ndarray:
+    """Returns the ink scaled so that its longer side has 20 pixels and its strokes are white, 255."""
     factor = BOX / max(ink.shape)
     height, width = (max(1, round(factor * side)) for side in ink.shape)
-    image = Image.fromarray(ink.astype(np.float32))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)).clip(0, 255)
+    image = Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    ink = np.asarray(image).clip(0, 1)
+    return (ink * 255 / np.percentile(ink[ink > ink.max() / 4], 90)).clip(0, 255)
 
 
-def centre(ink: np.ndarray) -> Tensor:
+def centre(ink: ndarray) -> Tensor:
     """Returns uint8 (28, 28) with the ink's centre of mass at the centre, as near as whole pixels come."""
     field = np.zeros((3 * FIELD, 3 * FIELD))
     height, width = ink.shape
@@ -103,10 +229,33 @@ def centre(ink: np.ndarray) -> Tensor:
     return torch.from_numpy(np.rint(field[FIELD:-FIELD, FIELD:-FIELD]).astype(np.uint8))
 
 
+def doubts(image: Tensor) -> list[str]:
+    """Returns a sentence if an image (28, 28) has more ink or more holes than MNIST's digits have."""
+    ink = image.numpy() > 100
+    # Of 60,000 training digits, one in a thousand has more than 238 such pixels, few have more than two holes.
+    if ink.sum() > 240 or euler_number(ink, connectivity=2) < -2:
+        return ["There are more strokes than a digit has."]
+    return []
+
+
 @torch.inference_mode()
-def predict_digit(model: nn.Module, image: Tensor, mean: float, std: float) -> Tensor:
-    """Returns the probability (10,) of each digit for a uint8 image (28, 28), normalised by `mean` and `std`."""
+def predict_digit(model: nn.Module, image: Tensor, mean: float, std: float, num_views: int = 32) -> Tensor:
+    """Returns the probability (10,) of each digit for a uint8 image (28, 28), normalized by `mean` and `std`.
+
+    It is the mean over the image and warped views of it, `num_views` in all: where they disagree, the network
+    guesses, however sure it is of each.
+    """
     model.eval()
     device = next(model.parameters()).device
-    pixels = (image.to(device).float() / 255 - mean) / std
-    return model(pixels.view(1, 1, FIELD, FIELD)).softmax(dim=1)[0].cpu()
+    views = image.to(device).float().div(255).repeat(num_views, 1, 1, 1)
+    views[1:] = random_warp(views[1:], torch.Generator(device).manual_seed(0), **VIEWS)
+    return model((views - mean) / std).softmax(dim=1).mean(dim=0).cpu()
+
+
+def answer(probabilities: Tensor, notes: list[str] = ()) -> str:
+    """Returns what the network reads in plain words, each doubt a sentence; probabilities (10,)."""
+    (first, second), (digit, other) = (x.tolist() for x in probabilities.topk(2))
+    text = f"It is a {digit}, {first:.1%} sure."
+    if first < SURE:
+        text = f"It may be a {digit} ({first:.0%}) or a {other} ({second:.0%}): the network is not sure."
+    return " ".join([text, *notes])

@@ -32,6 +32,7 @@ class Axis(NamedTuple):
     inner: int = 1  # and the steps there from one to the next: more than one where the map was flattened
     jump: int = 1
     field: int = 1
+    start: float = 0  # where the field of the first one begins in the image
     kernel: int = 1  # of the last layer, as are stride and padding
     stride: int = 1
     padding: float = 0
@@ -268,6 +269,7 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
         size=after[axis.dim],
         jump=axis.jump * stride,
         field=axis.field + (extent - 1) * axis.jump,
+        start=axis.start - padding * axis.jump,
         kernel=kernel,
         stride=stride,
         padding=int(padding) if padding == int(padding) else padding,

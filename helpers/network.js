@@ -1,0 +1,156 @@
+// A trained network in plain JavaScript: its layers, as helpers/pad.py writes them, applied to an image.
+// A map stack is {data: Float32Array, channels, height, width}, its rows one after another.
+"use strict";
+
+const mnist = (() => {
+  const SIDE = 28, BOX = 20, PEN = 2.4;  // pixels: MNIST's image, its box for the digit, the width of a stroke
+
+  // Float32 numbers from base64, by hand: engines without a browser have no atob.
+  function decode(text) {
+    const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const value = Object.fromEntries([...digits].map((digit, i) => [digit, i]));
+    const clean = text.replace(/=+$/, "");
+    const bytes = new Uint8Array(Math.floor(clean.length * 3 / 4));
+    let bits = 0, count = 0, place = 0;
+    for (const digit of clean) {
+      bits = (bits << 6 | value[digit]) & 0xffffff;
+      count += 6;
+      if (count >= 8) bytes[place++] = bits >> (count -= 8);
+    }
+    return new Float32Array(bytes.buffer);
+  }
+
+  function load(network) {
+    const numbers = (layer) => Object.fromEntries(
+      ["weight", "bias"].filter((name) => layer[name]).map((name) => [name, decode(layer[name])]));
+    return {...network, layers: network.layers.map((layer) => ({...layer, ...numbers(layer)}))};
+  }
+
+  const empty = (channels, height, width) =>
+    ({data: new Float32Array(channels * height * width), channels, height, width});
+
+  // Which outputs have their input inside the map: from..to-1, for one place of the kernel.
+  function range(offset, stride, inputs, outputs) {
+    return [Math.max(0, Math.ceil(-offset / stride)), Math.min(outputs, Math.floor((inputs - 1 - offset) / stride) + 1)];
+  }
+
+  function conv(x, {weight, bias, out, kernel, stride, padding, dilation, groups}) {
+    const [kh, kw] = kernel, [sh, sw] = stride, [ph, pw] = padding, [dh, dw] = dilation;
+    const y = empty(out, Math.floor((x.height + 2 * ph - dh * (kh - 1) - 1) / sh) + 1,
+                    Math.floor((x.width + 2 * pw - dw * (kw - 1) - 1) / sw) + 1);
+    const ins = x.channels / groups, size = y.height * y.width;
+    for (let o = 0, w = 0; o < out; o++) {
+      if (bias) y.data.fill(bias[o], o * size, (o + 1) * size);
+      const first = Math.floor(o / (out / groups)) * ins;
+      for (let c = first; c < first + ins; c++) for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) {
+        const factor = weight[w++], down = i * dh - ph, across = j * dw - pw;
+        const [top, bottom] = range(down, sh, x.height, y.height), [left, right] = range(across, sw, x.width, y.width);
+        for (let row = top; row < bottom; row++) {
+          const to = o * size + row * y.width;
+          const from = c * x.height * x.width + (row * sh + down) * x.width + across;
+          for (let column = left; column < right; column++) y.data[to + column] += factor * x.data[from + column * sw];
+        }
+      }
+    }
+    return y;
+  }
+
+  function pool(x, {kernel, stride, padding, counted, ceil}, isMax) {
+    const length = (n, i) => {
+      const all = (n + 2 * padding[i] - kernel[i]) / stride[i] + 1, whole = ceil ? Math.ceil(all) : Math.floor(all);
+      return ceil && (whole - 1) * stride[i] >= n + padding[i] ? whole - 1 : whole;  // a window begins inside
+    };
+    const y = empty(x.channels, length(x.height, 0), length(x.width, 1));
+    for (let c = 0, to = 0; c < y.channels; c++) for (let row = 0; row < y.height; row++)
+      for (let column = 0; column < y.width; column++) {
+        const top = row * stride[0] - padding[0], left = column * stride[1] - padding[1];
+        let best = -Infinity, sum = 0, count = 0;
+        for (let i = Math.max(0, top); i < Math.min(x.height, top + kernel[0]); i++)
+          for (let j = Math.max(0, left); j < Math.min(x.width, left + kernel[1]); j++) {
+            const value = x.data[(c * x.height + i) * x.width + j];
+            best = Math.max(best, value); sum += value; count++;
+          }
+        const window = Math.min(top + kernel[0], x.height + padding[0]) - top;
+        const counts = counted ? window * (Math.min(left + kernel[1], x.width + padding[1]) - left) : count;
+        y.data[to++] = isMax ? best : sum / counts;
+      }
+    return y;
+  }
+
+  function eachValue(x, change) {
+    const y = empty(x.channels, x.height, x.width), size = x.height * x.width;
+    for (let i = 0; i < x.data.length; i++) y.data[i] = change(x.data[i], Math.floor(i / size));
+    return y;
+  }
+
+  function linear(x, {weight, bias, out}) {
+    const y = empty(out, 1, 1), count = x.data.length;
+    for (let o = 0; o < out; o++) {
+      let sum = bias ? bias[o] : 0;
+      for (let i = 0; i < count; i++) sum += weight[o * count + i] * x.data[i];
+      y.data[o] = sum;
+    }
+    return y;
+  }
+
+  const LAYERS = {
+    conv, linear,
+    norm: (x, {weight, bias}) => eachValue(x, (value, c) => value * weight[c] + bias[c]),
+    relu: (x) => eachValue(x, (value) => Math.max(0, value)),
+    silu: (x) => eachValue(x, (value) => value / (1 + Math.exp(-value))),
+    max_pool: (x, layer) => pool(x, layer, true),
+    avg_pool: (x, layer) => pool(x, layer, false),
+    flatten: (x) => ({data: x.data, channels: x.data.length, height: 1, width: 1}),
+  };
+
+  // The maps after each layer for an image, Float32Array(784) from 0 to 1; the last ones are the logits.
+  function forward(network, image) {
+    let x = eachValue({data: image, channels: 1, height: SIDE, width: SIDE},
+                      (value) => (value - network.mean) / network.std);
+    return network.layers.map((layer) => x = LAYERS[layer.type](x, layer));
+  }
+
+  function softmax(logits) {
+    const top = Math.max(...logits), powers = Array.from(logits, (logit) => Math.exp(logit - top));
+    const sum = powers.reduce((a, b) => a + b);
+    return powers.map((power) => power / sum);
+  }
+
+  // Strokes, lists of [x, y] in any unit, as MNIST would hold them: the longer side in a box of 20 pixels, the
+  // centre of mass in the middle, all strokes equally wide, whatever the size of the drawing. null if there are none.
+  function rasterize(strokes) {
+    const points = strokes.flat();
+    if (!points.length) return null;
+    const lows = [0, 1].map((i) => Math.min(...points.map((point) => point[i])));
+    const longer = Math.max(...[0, 1].map((i) => Math.max(...points.map((point) => point[i])) - lows[i]));
+    const scale = longer > 0 ? (BOX - PEN) / longer : 0;
+    const scaled = strokes.map((stroke) => stroke.map((point) => point.map((value, i) => (value - lows[i]) * scale)));
+    const [x, y] = middle(paint(scaled, 4, 4, 2 * SIDE), 2 * SIDE);
+    return paint(scaled, 4 + SIDE / 2 - x, 4 + SIDE / 2 - y, SIDE);
+  }
+
+  function middle(image, side) {
+    let x = 0, y = 0, sum = 0;
+    image.forEach((value, i) => { x += value * (i % side); y += value * Math.floor(i / side); sum += value; });
+    return [x / sum, y / sum];
+  }
+
+  // Each pixel by its distance to the nearest stroke.
+  function paint(strokes, dx, dy, side) {
+    const image = new Float32Array(side * side);
+    for (const stroke of strokes) stroke.forEach((end, n) => {
+      const [x1, y1] = [end[0] + dx, end[1] + dy], [x0, y0] = n ? [stroke[n - 1][0] + dx, stroke[n - 1][1] + dy] : [x1, y1];
+      const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+      const from = (a, b) => Math.max(0, Math.floor(Math.min(a, b) - PEN)), to = (a, b) => Math.min(side - 1, Math.ceil(Math.max(a, b) + PEN));
+      for (let y = from(y0, y1); y <= to(y0, y1); y++) for (let x = from(x0, x1); x <= to(x0, x1); x++) {
+        const along = length ? Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length)) : 0;
+        const distance = Math.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0));
+        image[y * side + x] = Math.max(image[y * side + x], Math.min(1, Math.max(0, PEN / 2 + 0.5 - distance)));
+      }
+    });
+    return image;
+  }
+
+  return {SIDE, decode, load, forward, softmax, rasterize};
+})();
+if (typeof globalThis !== "undefined") globalThis.mnist = mnist;

@@ -1,0 +1,65 @@
+"""Scores pictures of digits that people took: `python -m measure.photos FOLDER`, in which labels.csv lies.
+
+labels.csv has the columns `file` and `label`, and perhaps `kind`, by which the pictures are counted then.
+"""
+
+import argparse
+import csv
+from collections import Counter
+from pathlib import Path
+
+from helpers.photo import SURE, predict_digit, read_photo
+from helpers.recipes import RECIPES
+from measure.weights import trained
+
+
+def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]]:
+    """Returns how many pictures of each kind there are, are read rightly, and are so with a doubt; and the errors.
+
+    Raises:
+        ValueError: the folder has no labels.csv with the columns `file` and `label`.
+    """
+    path = folder / "labels.csv"
+    if not path.exists():
+        raise ValueError(f"{path} is missing: it names each picture and its digit, in the columns file and label")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"file", "label"} <= rows[0].keys():
+        raise ValueError(f"{path} must have the columns file and label, and a row for each picture")
+    network, mean, std = trained(name)
+    total, right, doubtful, errors = Counter(), Counter(), Counter(), []
+    for row in rows:
+        kind = row.get("kind") or "all"
+        total[kind] += 1
+        try:
+            image, notes = read_photo(folder / row["file"])
+        except (ValueError, OSError) as error:
+            errors.append(f"{row['file']}: {error}")
+            continue
+        probabilities = predict_digit(network, image, mean, std)
+        digit, sure = int(probabilities.argmax()), float(probabilities.max())
+        if str(digit) == row["label"].strip():
+            right[kind] += 1
+            doubtful[kind] += bool(notes) or sure < SURE
+        else:
+            errors.append(" ".join([f"{row['file']}: {row['label']} read as {digit}, {sure:.0%} sure.", *notes]))
+    return total, right, doubtful, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m measure.photos", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--recipe", choices=RECIPES, default="notebook", help="whose recorded weights read them")
+    args = parser.parse_args()
+    try:
+        total, right, doubtful, errors = score(args.folder, args.recipe)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    for kind in total:
+        print(f"{kind:30} {right[kind]:4} of {total[kind]:4}, {doubtful[kind]} of them with a doubt")
+    print(f"{'in all':30} {right.total():4} of {total.total():4}, {doubtful.total()} of them with a doubt\n")
+    print(*errors, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
