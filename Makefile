@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: run test lint notebooks images colab clean
+.PHONY: run test test-page lint notebooks images page colab clean
 
 run: $(READY)
 	$(PYTHON) -m tools.notebook notebooks/2_mnist.ipynb --output build
@@ -12,6 +12,11 @@ test: $(READY)
 # The tests once more in an environment of its own: with Colab's versions (test-colab), or the oldest (test-oldest).
 test-%: .venv-%/ready
 	.venv-$*/bin/python -m pytest --nbval -n 2
+
+# The pad and the page in the Chromium that is installed.
+test-page: $(READY)
+	$(PYTHON) -m pip install --disable-pip-version-check -q "playwright>=1.48"
+	$(PYTHON) -m pytest tests/browser.py
 
 lint: $(READY)
 	$(PYTHON) -m ruff check
@@ -30,6 +35,10 @@ notebooks: $(READY)
 images: $(READY)
 	$(PYTHON) -m tools.workbook
 	$(PYTHON) -m tools.images
+
+# Writes the page from the weights in results/.
+page: $(READY)
+	$(PYTHON) -m tools.page
 
 clean:
 	rm -rf .venv .venv-* build

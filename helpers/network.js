@@ -5,7 +5,7 @@
 const mnist = (() => {
   const SIDE = 28, BOX = 20, PEN = 2.4;  // pixels: MNIST's image, its box for the digit, the width of a stroke
 
-  // Float32 numbers from base64, by hand: engines without a browser have no atob.
+  // Bytes from base64, by hand: engines without a browser have no atob.
   function decode(text) {
     const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const value = Object.fromEntries([...digits].map((digit, i) => [digit, i]));
@@ -17,14 +17,17 @@ const mnist = (() => {
       count += 6;
       if (count >= 8) bytes[place++] = bits >> (count -= 8);
     }
-    return new Float32Array(bytes.buffer);
+    return bytes;
   }
 
   function load(network) {
     const numbers = (layer) => Object.fromEntries(
-      ["weight", "bias"].filter((name) => layer[name]).map((name) => [name, decode(layer[name])]));
+      ["weight", "bias"].filter((name) => layer[name]).map((name) => [name, new Float32Array(decode(layer[name]).buffer)]));
     return {...network, layers: network.layers.map((layer) => ({...layer, ...numbers(layer)}))};
   }
+
+  // An image of bytes, as numbers from 0 to 1.
+  const bytes = (text) => Float32Array.from(decode(text), (value) => value / 255);
 
   const empty = (channels, height, width) =>
     ({data: new Float32Array(channels * height * width), channels, height, width});
@@ -151,6 +154,6 @@ const mnist = (() => {
     return image;
   }
 
-  return {SIDE, decode, load, forward, softmax, rasterize};
+  return {load, bytes, forward, softmax, rasterize};
 })();
 if (typeof globalThis !== "undefined") globalThis.mnist = mnist;

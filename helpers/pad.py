@@ -115,7 +115,11 @@ def _pooling(call: Call, before: torch.Size, after: torch.Size) -> dict[str, obj
     get = call.arguments.get
     kind = "max_pool" if call.kind in ("max_pool2d", "adaptive_max_pool2d", "amax") else "avg_pool"
     whole = {"padding": [0, 0], "ceil": False, "counted": True}
-    if call.kind in ("max_pool2d", "avg_pool2d") and _pair(get("dilation", 1)) == [1, 1] and not get("divisor_override"):
+    if (
+        call.kind in ("max_pool2d", "avg_pool2d")
+        and _pair(get("dilation", 1)) == [1, 1]
+        and not get("divisor_override")
+    ):
         kernel = _pair(get("kernel_size"))
         shape = {"kernel": kernel, "stride": _pair(get("stride") or kernel), "padding": _pair(get("padding"))}
         return {"type": kind, **shape, "ceil": bool(get("ceil_mode")), "counted": get("count_include_pad", True)}

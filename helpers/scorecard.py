@@ -44,6 +44,8 @@ class Line(NamedTuple):
         return f"{ {True: 'PASS', False: 'FAIL', None: 'NOTE'}[self.passed] }  {self.criterion:34} {self.reason}"
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def read(model: nn.Module) -> tuple[Trace, Trace]:
     """Returns what a model does in train mode and in eval mode; it stays as it is.
 

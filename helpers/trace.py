@@ -125,6 +125,8 @@ class _Operators(TorchDispatchMode):
                 self.calls.append(self.last[key])
 
 
+@torch.inference_mode(False)  # whoever asks may be in inference mode, which hides operators
+@torch.enable_grad()
 def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> Trace:
     """Records what a model does with two images (2, 1, input_size, input_size) of noise.
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from helpers.receptive_field import receptive_field, table
 from helpers.recipes import RECIPES
+from helpers.scorecard import grade_techniques
 from tests.measured_field import measured_fields
 from tests.networks import NETWORKS
 
@@ -162,3 +163,11 @@ def test_the_table_names_what_sees_the_whole_map():
 def test_layers_it_cannot_compute_are_named(layers, message):
     with pytest.raises(ValueError, match=message):
         receptive_field(nn.Sequential(*layers))
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_the_mode_that_it_is_called_in_does_not_matter(mode):
+    model = RECIPES["notebook"].model()
+    expected = receptive_field(model)
+    with mode():
+        assert receptive_field(model) == expected and len(grade_techniques(model)) == 8

@@ -61,6 +61,10 @@ def write_address(repository: str, branch: str, root: Path = ROOT) -> list[Path]
         f"(https://colab.research.google.com/github/{repository}/blob/{branch}/notebooks/{path.name}) {path.name}\n\n"
         for path in notebooks
     )
+    if repository:
+        owner, name = repository.split("/")
+        page = f"https://{owner.lower()}.github.io/{name}/demo/"
+        badges += f"[Draw a digit and see every layer]({page}), once GitHub Pages are switched on for the branch\n\n"
     block = f"<!-- colab: written by make colab -->\n{badges if repository else ''}<!-- /colab -->\n"
     readme = root / "README.md"
     texts[readme], count = BLOCK.subn(block, readme.read_text(encoding="utf-8"))

@@ -1,0 +1,165 @@
+"""The drawing pad: its JavaScript, run by V8, against PyTorch."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from py_mini_racer import MiniRacer
+from torch import nn
+
+from helpers.pad import FOLDER, draw, network_of, pad
+from helpers.recipes import RECIPES
+from measure.weights import row_of, trained
+from tests.pictures import line
+from tools import page
+
+
+class Engine:
+    """network.js with a network loaded."""
+
+    def __init__(self, network: dict | None = None):
+        self.js = MiniRacer()
+        self.js.eval((FOLDER / "network.js").read_text("utf-8"))
+        if network:
+            self.js.eval(f"const network = mnist.load({json.dumps(network)})")
+
+    def logits(self, image: torch.Tensor) -> torch.Tensor:
+        values = f"new Float32Array({json.dumps(image.flatten().tolist())})"
+        return torch.tensor(self.json(f"Array.from(mnist.forward(network, {values}).pop().data)"))
+
+    def rasterize(self, strokes: list) -> np.ndarray:
+        return np.array(self.json(f"Array.from(mnist.rasterize({json.dumps(strokes)}))")).reshape(28, 28)
+
+    def json(self, expression: str) -> object:
+        return json.loads(self.js.eval(f"JSON.stringify({expression})"))
+
+
+@torch.inference_mode()
+def largest_difference(model, mean, std, images) -> float:
+    engine = Engine(network_of(model, mean, std))
+    expected = model.eval()((images[:, None] - mean) / std)
+    return max((engine.logits(image) - logits).abs().max().item() for image, logits in zip(images, expected))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_logits_are_those_of_torch(mnist, name):
+    """`make test-page` compares 500 digits in a browser."""
+    assert largest_difference(*trained(name), mnist[1].images[:20] / 255) < 1e-4
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_weights_score_what_their_row_says(mnist, name):
+    model, mean, std = trained(name)
+    with torch.inference_mode():
+        logits = torch.cat([model((images[:, None] / 255 - mean) / std) for images in mnist[1].images.split(1000)])
+    accuracy = 100 * (logits.argmax(dim=1) == mnist[1].labels).double().mean().item()
+    assert f"{accuracy:.2f}" == row_of(name)["accuracies"].split()[-1]
+
+
+def some_network(seed: int) -> nn.Module:
+    """All kinds of layers, with odd kernels, strides and paddings."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, (5, 3), stride=(1, 2), padding=(1, 2)),
+        nn.SiLU(),
+        nn.MaxPool2d(3, 2, padding=1, ceil_mode=True),
+        nn.BatchNorm2d(6),
+        nn.Conv2d(6, 8, 3, padding=2, dilation=2, groups=2, bias=False),
+        nn.ReLU(),
+        nn.AvgPool2d((2, 3), stride=2, padding=1, ceil_mode=True, count_include_pad=bool(seed)),
+        nn.Dropout(0.2),
+        nn.Conv2d(8, 4, 1),
+        nn.Flatten(),
+        nn.LazyLinear(12, bias=bool(seed)),
+        nn.ReLU(inplace=True),
+        nn.Linear(12, 10),
+    )
+    model(torch.randn(8, 1, 28, 28))  # gives the batch norm some statistics
+    return model
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_networks_of_students_are_run_alike(mnist, seed):
+    assert largest_difference(some_network(seed), 0.1, 0.3, mnist[1].images[:5] / 255) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([nn.Conv2d(1, 10, 3), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()], r"layer 1 \(gelu\) is not known"),
+        ([nn.ConvTranspose2d(1, 10, 3), nn.Flatten(), nn.LazyLinear(10)], r"layer 0 \(conv\) is not known"),
+        ([nn.Conv2d(1, 10, 3), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(90, 10)], r"layer 1 \(adapt"),
+    ],
+)
+@pytest.mark.fault("layer that the drawing pad does not know", "error")
+def test_an_unknown_layer_is_named_before_anything_is_shown(layers, message, capsys):
+    model = nn.Sequential(*layers)
+    model(torch.zeros(1, 1, 28, 28))
+    with pytest.raises(ValueError, match=message):
+        draw(model, 0.1, 0.3)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_branch_is_named():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(1, 10, 3, padding=1), nn.Conv2d(10, 10, 3, padding=1)
+
+        def forward(self, x):
+            x = self.a(x)
+            return (x + self.b(x)).mean((2, 3))
+
+    with pytest.raises(ValueError, match="has not one input, the layer before it: the pad draws chains only"):
+        network_of(Residual(), 0.1, 0.3)
+
+
+SEVEN = [[[60, 50], [200, 50], [110, 230]]]
+
+
+def test_place_and_size_of_a_drawing_do_not_matter():
+    engine = Engine()
+    image = engine.rasterize(SEVEN)
+    for scale, shift in ((1, 100), (0.1, 0), (5, -300)):
+        other = engine.rasterize([[[scale * x + shift, scale * y] for x, y in stroke] for stroke in SEVEN])
+        assert np.abs(image - other).max() < 1e-4
+    rows, columns = np.flatnonzero(image.max(axis=1) > 0.5), np.flatnonzero(image.max(axis=0) > 0.5)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20, 21)
+    for axis in (0, 1):
+        assert image.sum(axis=1 - axis) @ np.arange(28) / image.sum() == pytest.approx(14, abs=0.1)
+
+
+def test_drawings_end_where_they_should():
+    engine = Engine()
+    assert engine.json("mnist.rasterize([])") is None
+    dot = engine.rasterize([[[5, 5]]])
+    assert 1 < dot.sum() < 12 and dot[14, 14] == 1
+
+
+def test_a_stroke_drawn_fast_does_not_break_up():
+    """Two points far from each other make a whole line."""
+    image = Engine().rasterize([[[0, 0], [0, 100]]])
+    assert (image[6:22].max(axis=1) > 0.9).all()
+
+
+def test_digits_drawn_with_strokes_are_read(mnist):
+    """Points along the bones of test digits."""
+    model, mean, std = trained("notebook")
+    engine, right = Engine(network_of(model, mean, std)), 0
+    for image, label in zip(mnist[1].images[:30], mnist[1].labels[:30]):
+        points = np.argwhere(line(image.numpy(), 120, 1) > 0)[:, ::-1]
+        drawn = engine.rasterize([[point] for point in points.tolist()])
+        right += int(engine.logits(torch.tensor(drawn)).argmax()) == label
+    assert right >= 29
+
+
+def test_the_pad_stands_alone():
+    html = pad(*trained("smallest"))
+    assert "http" not in html.replace("http://www.w3.org", "") and "src=" not in html
+    assert len(html) < 60_000 and 'class="still"' in html
+
+
+def test_the_page_is_that_of_the_present_code_and_weights():
+    assert page.PAGE.read_text("utf-8") == page.written()
+    assert page.PAGE.stat().st_size < 400_000

@@ -1,0 +1,47 @@
+"""Writes the page on which one draws a digit and sees every layer: `python -m tools.page` makes demo/index.html."""
+
+import base64
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from helpers.data import Batches, load_mnist
+from helpers.files import write_whole
+from helpers.pad import FOLDER, network_of
+from helpers.train import predict
+from measure.weights import row_of, trained
+
+PAGE = Path(__file__).resolve().parents[1] / "demo" / "index.html"
+NETWORKS = ("notebook", "smallest", "accurate")
+NUM_MISTAKES = 8
+
+
+def written() -> str:
+    """Returns the page, made of the recorded weights and MNIST's test digits."""
+    test = load_mnist()[1]
+    firsts = [int((test.labels == digit).nonzero()[0]) for digit in range(10)]
+    digits, networks = [_digit(test.images, test.labels, index) for index in firsts], {}
+    for name in NETWORKS:
+        model, mean, std = trained(name)
+        accuracy = float(row_of(name)["accuracies"].split()[-1])  # of one view, as the page's
+        networks[name] = network_of(model, mean, std) | {"accuracy": f"{accuracy:.2f}"}
+        with torch.inference_mode():
+            logits, labels = predict(model, Batches(test, 1000, mean, std))
+        wrong = (logits.argmax(dim=1) != labels).nonzero()[:NUM_MISTAKES, 0]
+        digits += [_digit(test.images, test.labels, int(index)) | {"misread": name} for index in wrong]
+    page, code = (Path(__file__).with_name(f"page.{kind}").read_text("utf-8") for kind in ("html", "js"))
+    script = "".join((FOLDER / name).read_text("utf-8") for name in ("network.js", "pad.js"))
+    data = json.dumps({"networks": networks, "digits": digits}, separators=(",", ":"))
+    return page.replace("/*SCRIPT*/", script).replace("/*DATA*/", data).replace("/*PAGE*/", code)
+
+
+def _digit(images: Tensor, labels: Tensor, index: int) -> dict[str, object]:
+    pixels = base64.b64encode(images[index].to(torch.uint8).numpy().tobytes()).decode()
+    return {"index": index, "label": int(labels[index]), "image": pixels}
+
+
+if __name__ == "__main__":
+    write_whole(PAGE, written().encode())
+    print(f"demo/index.html, {PAGE.stat().st_size / 1000:.0f} kB")
