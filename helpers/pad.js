@@ -47,7 +47,12 @@ mnist.pad = (canvas, changed) => {
     for (const each of events.length ? events : [event]) current.push(place(each));
     update();
   });
-  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { current = null; });
+  canvas.addEventListener("pointerup", (event) => {
+    if (current) current.push(place(event));  // the last move may not have been told
+    current = null;
+    update();
+  });
+  canvas.addEventListener("pointercancel", () => { current = null; });
   const moves = {ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6]};
   canvas.addEventListener("keydown", (event) => {
     if (event.key === " ") current ? current = null : strokes.push(current = [[...cursor]]);
