@@ -44,13 +44,17 @@ def show_images(
     captions: Sequence[str] = (),
     *,
     columns: int = 10,
+    side: float = 0.95,
     title: str = "",
     path: File = None,
 ) -> None:
-    """Shows images (N, 28, 28), or a list of images of any size, in a grid, dark on light, with captions over them."""
+    """Shows images (N, 28, 28), or a list of images of any size, in a grid, dark on light, with captions over them.
+
+    Each is shown `side` inches wide.
+    """
     rows = -(-len(images) // columns)
-    height = (1.3 if captions else 1.0) * rows + 0.5
-    with drawing(0.95 * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
+    height = (side + (0.35 if captions else 0.05)) * rows + 0.5
+    with drawing(side * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
         for axis in axes.flat:
             axis.axis("off")
         for image, axis in zip(images, axes.flat):

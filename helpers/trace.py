@@ -137,6 +137,7 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
     """
     _check(model)
     model = deepcopy(getattr(model, "_orig_mod", model)).cpu().train(training)
+    model = model.to(memory_format=torch.contiguous_format)  # channels_last adds operators of its own
     images = torch.randn(2, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
     operators = _Operators()
     operators.last[id(images)] = Call("image", "", "", {}, (), images)
