@@ -104,7 +104,7 @@ def test_a_finger_draws_and_the_page_stays_where_it_is(browser):
             session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         page.wait_for_timeout(80)
         assert f"a {digit}" in answer(page)
-        page.get_by_role("button", name="Clear").tap()
+        page.get_by_role("button", name="Clear").click()
         page.wait_for_function("document.querySelector('.answer').textContent == 'Draw a digit.'")
         assert page.evaluate("scrollY") == 0 and page.evaluate("document.documentElement.scrollWidth") == 400
     assert page.errors == []
