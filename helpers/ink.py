@@ -102,7 +102,7 @@ def _paper(color: ndarray, window: int | None = None) -> ndarray:
 def _surroundings(color: ndarray) -> ndarray:
     """Returns the median over a window as wide as the picture; calculated on a small copy, for it may be coarse."""
     height, width = color.shape[:2]
-    factor = min(1, 40 / max(height, width))
+    factor = min(1, 24 / max(height, width))
     small = (max(1, round(factor * width)), max(1, round(factor * height)))
     medians = []
     for channel in np.moveaxis(color, 2, 0):

@@ -81,7 +81,7 @@ mnist.show = (canvas, values, side) => {
 mnist.say = (scores, image) => {
   if (!image) return "Draw a digit.";
   const [first, second] = scores.map((score, digit) => [score, digit]).sort((a, b) => b[0] - a[0]);
-  const percent = (score) => `${(100 * score).toFixed(1)} %`;
-  if (first[0] >= 0.8) return `It is a ${first[1]}, ${percent(first[0])} sure.`;
-  return `It may be a ${first[1]} (${percent(first[0])}) or a ${second[1]} (${percent(second[0])}): the network is not sure.`;
+  const percent = (score) => `${(100 * score).toFixed(1)} %`, named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
+  if (first[0] >= 0.8) return `It is ${named(first[1])}, ${percent(first[0])} sure.`;
+  return `It may be ${named(first[1])} (${percent(first[0])}) or ${named(second[1])} (${percent(second[0])}): the network is not sure.`;
 };

@@ -1,6 +1,7 @@
 """A picture of a handwritten digit, made into an image like MNIST's."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -252,10 +253,11 @@ def predict_digit(model: nn.Module, image: Tensor, mean: float, std: float, num_
     return model((views - mean) / std).softmax(dim=1).mean(dim=0).cpu()
 
 
-def answer(probabilities: Tensor, notes: list[str] = ()) -> str:
+def answer(probabilities: Tensor, notes: Sequence[str] = ()) -> str:
     """Returns what the network reads in plain words, each doubt a sentence; probabilities (10,)."""
-    (first, second), (digit, other) = (x.tolist() for x in probabilities.topk(2))
-    text = f"It is a {digit}, {first:.1%} sure."
+    (first, second), digits = (x.tolist() for x in probabilities.topk(2))
+    digit, other = (f"an {digit}" if digit == 8 else f"a {digit}" for digit in digits)
+    text = f"It is {digit}, {first:.1%} sure."
     if first < SURE:
-        text = f"It may be a {digit} ({first:.0%}) or a {other} ({second:.0%}): the network is not sure."
+        text = f"It may be {digit} ({first:.0%}) or {other} ({second:.0%}): the network is not sure."
     return " ".join([text, *notes])

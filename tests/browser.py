@@ -86,7 +86,7 @@ def test_ten_digits_are_read_wherever_however_small_and_fast_they_are_drawn(brow
         draw(page, digit, **where)
         read.append(answer(page))
         page.get_by_role("button", name="Clear").click()
-    assert [text.startswith((f"It is a {digit},", f"It may be a {digit} ")) for digit, text in enumerate(read)] == [
+    assert [text.split(" (")[0].split(",")[0].endswith(f" {digit}") for digit, text in enumerate(read)] == [
         True
     ] * 10, read
     assert page.errors == []
@@ -103,7 +103,7 @@ def test_a_finger_draws_and_the_page_stays_where_it_is(browser):
                 session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
             session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         page.wait_for_timeout(80)
-        assert f"a {digit}" in answer(page)
+        assert answer(page).split(" (")[0].split(",")[0].endswith(f" {digit}")
         page.get_by_role("button", name="Clear").click()
         page.wait_for_function("document.querySelector('.answer').textContent == 'Draw a digit.'")
         assert page.evaluate("scrollY") == 0 and page.evaluate("document.documentElement.scrollWidth") == 400

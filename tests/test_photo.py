@@ -57,16 +57,16 @@ def network():
 def test_test_digits_drawn_anew_are_recognised_as_well(mnist, network):
     """Larger by 2 to 4, anywhere on a larger sheet, every other one dark on light."""
     model, mean, std = network
-    random, count = np.random.default_rng(0), 1000
+    random, count = np.random.default_rng(0), 400
     images, labels = mnist[1].images[:count], mnist[1].labels[:count]
     drawn = []
     for i, image in enumerate(images):
         picture = np.pad(enlarge(image.numpy(), random.integers(2, 5)), random.integers(0, 60, (2, 2)))
         drawn.append(read_digit(255 - picture if i % 2 else picture))
     plain, anew = (
-        evaluate(model, Batches(Split(x, labels), 500, mean, std)).accuracy for x in (images, torch.stack(drawn))
+        evaluate(model, Batches(Split(x, labels), 200, mean, std)).correct for x in (images, torch.stack(drawn))
     )
-    assert plain > 99 and abs(plain - anew) <= 0.3
+    assert anew >= plain - 1 > 390
 
 
 @pytest.mark.parametrize("kind", pictures.DAMAGED, ids=lambda kind: kind.__name__)
@@ -91,8 +91,8 @@ def test_what_is_read_with_confidence_is_said_without_a_doubt(network, digits):
     said = answer(predict_digit(model, reading.image, mean, std), reading.notes)
     assert said == "It is a 7, 100.0% sure."
     flat = torch.full((10,), 0.05)
-    flat[3] = 0.55
-    assert answer(flat, ["A mark."]) == "It may be a 3 (55%) or a 0 (5%): the network is not sure. A mark."
+    flat[3], flat[8] = 0.5, 0.1
+    assert answer(flat, ["A mark."]) == "It may be a 3 (50%) or an 8 (10%): the network is not sure. A mark."
 
 
 def test_pictures_of_people_are_scored_by_kind(digits, tmp_path, monkeypatch, capsys):
