@@ -48,7 +48,7 @@ def test_logits_are_those_of_torch(mnist, name):
     """`make test-page` compares 500 digits in a browser."""
     model, *normalization = trained(name)
     # As in the notebook: in the memory order that is fastest on a CPU.
-    assert largest_difference(to_device(model, "cpu"), *normalization, mnist[1].images[:20] / 255) < 1e-4
+    assert largest_difference(to_device(model, "cpu"), *normalization, mnist[1].images[:8] / 255) < 1e-4
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -150,11 +150,11 @@ def test_digits_drawn_with_strokes_are_read(mnist):
     """Points along the bones of test digits."""
     model, mean, std = trained("notebook")
     engine, right = Engine(network_of(model, mean, std)), 0
-    for image, label in zip(mnist[1].images[:30], mnist[1].labels[:30]):
+    for image, label in zip(mnist[1].images[:20], mnist[1].labels[:20]):
         points = np.argwhere(line(image.numpy(), 120, 1) > 0)[:, ::-1]
         drawn = engine.rasterize([[point] for point in points.tolist()])
         right += int(engine.logits(torch.tensor(drawn)).argmax()) == label
-    assert right >= 29
+    assert right >= 19
 
 
 def test_the_pad_stands_alone():
