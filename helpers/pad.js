@@ -68,7 +68,7 @@ mnist.pad = (canvas, changed) => {
   });
   function undo() { strokes.pop(); current = null; update(); }
   function clear() { strokes = []; current = null; update(); }
-  return {undo, clear, redraw, draw: (given) => { strokes = given; update(); }};
+  return {undo, clear, draw: (given) => { strokes = given; update(); }};
 };
 
 // Shows values from 0 to 1 on a canvas, as grey pixels.

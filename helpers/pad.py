@@ -34,9 +34,13 @@ def draw(model: nn.Module, mean: float, std: float) -> None:
 
 def pad(model: nn.Module, mean: float, std: float) -> str:
     """Returns the pad as HTML that may stand anywhere in a page."""
-    script = "".join((FOLDER / name).read_text("utf-8") for name in ("network.js", "pad.js"))
     layout = (FOLDER / "pad.html").read_text("utf-8")
-    return layout.replace("/*SCRIPT*/", script).replace("/*NETWORK*/", json.dumps(network_of(model, mean, std)))
+    return layout.replace("/*SCRIPT*/", script()).replace("/*NETWORK*/", json.dumps(network_of(model, mean, std)))
+
+
+def script() -> str:
+    """Returns the JavaScript that the pad and the page share."""
+    return "".join((FOLDER / name).read_text("utf-8") for name in ("network.js", "pad.js"))
 
 
 def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
@@ -57,7 +61,7 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
             raise ValueError(f"{_name(call)} has not one input, the layer before it: the pad draws chains only")
         before = call
         if call.kind not in SAME:
-            layers.append(_layer(call) | _sight(call, seen_by[call]) | {"name": _name(call)})
+            layers.append(_layer(call) | _sight(call, seen_by[call]))
     return {"mean": mean, "std": std, "layers": layers, "parameters": _count(record)}
 
 

@@ -179,6 +179,11 @@ def test_values_name_their_map_and_their_part_of_the_image(browser):
         assert page.locator("#patch").is_visible() and answer(page).startswith("It is a 7")
     page.get_by_role("button", name="test digit 0, a 7").click()
     assert answer(page).startswith("It is a 7") and page.errors == []
+    paper = "sheet => getComputedStyle(sheet).background"
+    given = page.eval_on_selector("#sheet", paper)
+    page.get_by_role("button", name="Clear").click()
+    assert page.eval_on_selector("#sheet", paper) != given
+    assert page.eval_on_selector("#sheet", paper + "Color") == "rgba(0, 0, 0, 0)"
 
 
 def test_frames_are_drawn_in_time(browser, capsys):

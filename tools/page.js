@@ -18,12 +18,12 @@
   });
 
   const pad = mnist.pad(at("sheet"), (drawn) => {
-    if (drawn) at("sheet").style.backgroundImage = "";
+    if (drawn) at("sheet").style.background = "";
     else if (at("sheet").style.backgroundImage) return;
     show(drawn);
   });
-  at("undo").onclick = () => { at("sheet").style.backgroundImage = ""; pad.undo(); };
-  at("clear").onclick = () => { at("sheet").style.backgroundImage = ""; pad.clear(); };
+  at("undo").onclick = () => { at("sheet").style.background = ""; pad.undo(); };
+  at("clear").onclick = () => { at("sheet").style.background = ""; pad.clear(); };
   at("network").onchange = () => choose(at("network").value);
 
   // A canvas for each layer, its maps side by side.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from helpers.data import Batches, load_mnist
 from helpers.files import write_whole
-from helpers.pad import FOLDER, network_of
+from helpers.pad import network_of, script
 from helpers.train import predict
 from measure.weights import row_of, trained
 
@@ -32,9 +32,8 @@ def written() -> str:
         wrong = (logits.argmax(dim=1) != labels).nonzero()[:NUM_MISTAKES, 0]
         digits += [_digit(test.images, test.labels, int(index)) | {"misread": name} for index in wrong]
     page, code = (Path(__file__).with_name(f"page.{kind}").read_text("utf-8") for kind in ("html", "js"))
-    script = "".join((FOLDER / name).read_text("utf-8") for name in ("network.js", "pad.js"))
     data = json.dumps({"networks": networks, "digits": digits}, separators=(",", ":"))
-    return page.replace("/*SCRIPT*/", script).replace("/*DATA*/", data).replace("/*PAGE*/", code)
+    return page.replace("/*SCRIPT*/", script()).replace("/*DATA*/", data).replace("/*PAGE*/", code)
 
 
 def _digit(images: Tensor, labels: Tensor, index: int) -> dict[str, object]:
