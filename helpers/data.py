@@ -54,12 +54,13 @@ def mean_and_std(images: Tensor) -> tuple[float, float]:
 class Batches:
     """One epoch of (images, labels) on the device at each iteration.
 
-    Images come as float32 (N, 1, 28, 28), normalised by `mean` and `std`; labels as int64 (N,).
+    Images come as float32 (N, 1, 28, 28), normalized by `mean` and `std`; labels as int64 (N,).
 
     Args:
         split: uint8 images and labels.
-        augment: called as `augment(images, generator)` on pixels of 0..255 before they are normalised.
-        seed: of the generator that shuffles and augments. It runs on from epoch to epoch.
+        augment: called as `augment(images, generator)` on pixels of 0..255 before they are normalized.
+        strength: how strongly to augment after so many epochs, passed on as `augment(..., strength=strength(epochs))`.
+        seed: of the generator that shuffles and augments. It runs on from epoch to epoch, as the epochs are counted.
 
     Raises:
         ValueError: images are not uint8 (N, H, W), labels not N integers of 0..9, or batch_size not in 1..N.
@@ -73,7 +74,8 @@ class Batches:
         std: float,
         *,
         shuffle: bool = False,
-        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        augment: Callable[..., Tensor] | None = None,
+        strength: Callable[[float], float] | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
     ):
@@ -88,7 +90,8 @@ class Batches:
             raise ValueError(f"batch_size must be in 1..{len(split.images)}, got {batch_size}")
         self.images = split.images.unsqueeze(1).to(device)  # (N, 1, 28, 28), uint8
         self.labels = split.labels.to(device, torch.int64)
-        self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
+        self.batch_size, self.shuffle, self.augment, self.strength = batch_size, shuffle, augment, strength
+        self.num_batches = 0  # given so far
         self.mean, self.std = 255 * mean, 255 * std
         self.generator = torch.Generator(device).manual_seed(seed)
 
@@ -97,11 +100,12 @@ class Batches:
         return ceil(len(self.images) / self.batch_size)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Returns where the generator stands, for a checkpoint."""
-        return {"generator": self.generator.get_state()}
+        """Returns where the generator and the epochs stand, for a checkpoint."""
+        return {"generator": self.generator.get_state(), "num_batches": torch.tensor(self.num_batches)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Takes back what `state_dict` returned."""
+        self.num_batches = int(state["num_batches"])
         self.generator.set_state(state["generator"])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -113,7 +117,9 @@ class Batches:
         for index in order.split(self.batch_size):
             images = self.images[index].float()
             if self.augment is not None:
-                images = self.augment(images, self.generator)
+                fading = {} if self.strength is None else {"strength": self.strength(self.num_batches / len(self))}
+                images = self.augment(images, self.generator, **fading)
+            self.num_batches += 1
             yield (images - self.mean) / self.std, self.labels[index]
 
 
@@ -125,6 +131,7 @@ def random_warp(
     scale: float = 0,
     shear: float = 0,
     bend: float = 0,
+    strength: float = 1,
 ) -> Tensor:
     """Rotates, shifts, scales, shears and bends each image by its own random amounts.
 
@@ -137,6 +144,7 @@ def random_warp(
         scale: bound of the relative change of size: 0.1 draws from 0.9 to 1.1.
         shear: bound of the shear along x, in degrees.
         bend: bound of the shifts of 4x4 points, in pixels; between them, shifts change smoothly.
+        strength: a factor of all these bounds.
 
     Returns:
         Images of the same shape, sampled bilinearly (so no value leaves the range of the input and 0).
@@ -145,7 +153,7 @@ def random_warp(
     # Bounds are numbers, not a tensor: to copy one to a GPU makes the host wait.
     bounds = radians(degrees), radians(shear), scale, 2 * shift / width, 2 * shift / height
     draws = torch.rand(5, num_images, generator=generator, device=images.device) * 2 - 1
-    angle, slant, growth, dx, dy = (draw * bound for draw, bound in zip(draws, bounds))
+    angle, slant, growth, dx, dy = (draw * (strength * bound) for draw, bound in zip(draws, bounds))
     cos, sin, tan = angle.cos() / (1 + growth), angle.sin() / (1 + growth), slant.tan()
     # Sampling reads backwards: each place (x, y) of the output, in -1..1, asks for its source.
     # F.affine_grid would do the same, slower on a CPU: it multiplies many 2x3 matrices.
@@ -158,6 +166,6 @@ def random_warp(
         pixel = torch.ones(2, 1, 1, device=images.device)
         pixel[0] /= width
         pixel[1] /= height
-        shifts *= pixel * (2 * bend)
+        shifts *= pixel * (2 * strength * bend)
         grid += F.interpolate(shifts, (height, width), mode="bicubic", align_corners=True)
     return F.grid_sample(images, grid.movedim(1, -1), mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,6 +1,7 @@
 """The networks: the given baseline and our own."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -49,6 +50,51 @@ class BaselineNet(nn.Module):
         return self.pool3(self.conv6(x)).flatten(1)  # (N, 10)
 
 
+class SharedConv2d(nn.Conv2d):
+    """A convolution whose filters each look for their pattern in several orientations.
+
+    Maps (N, C, H, W) -> (N, filters * orientations, H', W'), the maps of a filter side by side. The weights are those
+    of the first orientation, `bank` holds all. A turned image gives the same maps, turned, in another order.
+    Source: Cohen and Welling, Group Equivariant Convolutional Networks, arXiv:1602.07576.
+
+    Args:
+        in_channels: those of an image, or the maps of a `SharedConv2d` of as many orientations.
+        num_filters: how many patterns to look for.
+        orientations: 4 for quarter turns, 8 for their mirror images too.
+    """
+
+    def __init__(self, in_channels: int, num_filters: int, kernel_size: int, *more, orientations: int, **settings):
+        super().__init__(in_channels, num_filters, kernel_size, *more, **settings)
+        self.orientations = orientations
+        self.on_image = in_channels % orientations > 0  # no maps that belong together
+
+    def bank(self) -> Tensor:
+        """Returns the filters in all orientations (filters * orientations, in_channels, kernel, kernel)."""
+        mirrors, turns = (1, 1) if self.on_image else (self.orientations // 4, 4)
+        weight = self.weight.unflatten(1, (-1, mirrors, turns))  # (filters, input's filters, mirrors, turns, k, k)
+        # Where the input has orientations, a turned filter finds what it looks for in the next one of them. Mirroring
+        # exchanges the two halves and reverses the direction of turning.
+        mirrored = weight.flip(2, 3, 5).roll(1, 3)
+        sides = (weight, mirrored)[: self.orientations // 4]
+        filters = [side.roll(turn, 3).rot90(turn, (4, 5)) for side in sides for turn in range(4)]
+        return torch.stack(filters, dim=1).flatten(0, 1).flatten(1, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.repeat_interleave(self.orientations)
+        return F.conv2d(x, self.bank(), bias, self.stride, self.padding)
+
+
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm with one mean, deviation, scale and shift for all maps of a filter: (N, C, H, W) -> the same.
+
+    With one for each map the orientations would grow apart.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = x.unflatten(1, (self.num_features, -1))  # (N, filters, orientations, H, W)
+        return super().forward(maps.flatten(2, 3)).reshape(x.shape)
+
+
 class ConvNet(nn.Module):
     """Our networks: stages of convolutions, max pooling between stages, a 1x1 head and GAP.
 
@@ -56,8 +102,10 @@ class ConvNet(nn.Module):
     where a stage ends, pooling comes first, so that both work on a quarter of the pixels.
 
     Args:
-        stages: the convolutions of each stage, as output channels of a 3x3 one, or as
-            (channels, kernel) or (channels, kernel, stride).
+        stages: the convolutions of each stage, as the number of filters of a 3x3 one, or as
+            (filters, kernel) or (filters, kernel, stride).
+        orientations: in how many of them each filter is used: 1, or see `SharedConv2d`. It gives as many maps.
+            The head is ordinary, so that a 6 and a 9 differ.
         unpadded: which of them have no padding, by index; -1 is the last one. By default the last two.
         dropout: probability that a map is dropped before the head, whole (Tompson et al.,
             arXiv:1411.4280): neighbouring pixels are too alike for dropping them one by one to help.
@@ -66,14 +114,15 @@ class ConvNet(nn.Module):
             norm; all but the head by default. Those without have a bias instead.
 
     Raises:
-        ValueError: there are no stages, or one of them is empty; `unpadded` or `num_norms` names what is
-            not there; or an image of 28x28 pixels has none left at some convolution.
+        ValueError: there are no stages, or one of them is empty; `orientations` is not 1, 4 or 8; `unpadded` or
+            `num_norms` names what is not there; or an image of 28x28 pixels has none left at some convolution.
     """
 
     def __init__(
         self,
         stages: Sequence[Sequence[int | Sequence[int]]],
         *,
+        orientations: int = 1,
         unpadded: Sequence[int] | None = None,
         dropout: float = 0.0,
         activation: str = "ReLU",
@@ -82,6 +131,8 @@ class ConvNet(nn.Module):
         super().__init__()
         if not stages or not all(stages):
             raise ValueError(f"stages must be non-empty lists of convolutions, got {stages}")
+        if orientations not in (1, 4, 8):
+            raise ValueError(f"orientations must be 1, 4 (quarter turns) or 8 (mirror images too), got {orientations}")
         convolutions = [(conv,) if isinstance(conv, int) else conv for stage in stages for conv in stage]
         count = len(convolutions)
         unpadded = range(max(0, count - 2), count) if unpadded is None else unpadded
@@ -92,11 +143,14 @@ class ConvNet(nn.Module):
             raise ValueError(f"num_norms must be in 0..{count + 1}, {count} convolutions and the head, got {num_norms}")
         pooled = set(accumulate(len(stage) for stage in stages[:-1]))
         valid = {i % count for i in unpadded}
+        shared = orientations > 1
+        conv2d = partial(SharedConv2d, orientations=orientations) if shared else nn.Conv2d
+        batch_norm2d = SharedBatchNorm2d if shared else nn.BatchNorm2d
         layers, channels, size = [], 1, 28
         for i, (width, *shape) in enumerate(convolutions, start=1):
             kernel, stride = (*shape, *(3, 1)[len(shape) :])
             padding = 0 if i - 1 in valid else kernel // 2
-            layers.append(nn.Conv2d(channels, width, kernel, stride, padding, bias=i > num_norms))
+            layers.append(conv2d(channels, width, kernel, stride, padding, bias=i > num_norms))
             size = (size + 2 * padding - kernel) // stride + 1
             if i in pooled:
                 layers.append(nn.MaxPool2d(2))
@@ -104,9 +158,9 @@ class ConvNet(nn.Module):
             if size < 1:
                 raise ValueError(f"no pixel is left after convolution {i} of {count}: pad more of them, or pool less")
             if i <= num_norms:
-                layers.append(nn.BatchNorm2d(width))
+                layers.append(batch_norm2d(width))
             layers.append(getattr(nn, activation)(inplace=True))
-            channels = width
+            channels = width * orientations
         layers += [nn.Dropout2d(dropout), nn.Conv2d(channels, NUM_CLASSES, 1)]
         if num_norms > count:
             layers.append(nn.BatchNorm2d(NUM_CLASSES))

@@ -28,8 +28,9 @@ class Recipe:
     lr: float  # of SGD; its peak, if there is a cycle
     muon_lr: float = 0.0  # the same for convolutions of more than one channel, if `Muon` trains them
     batch_size: int = 128
-    unpadded: tuple[int, ...] | None = None  # of `ConvNet`, as are activation and num_norms
-    dropout: float = 0.0  # of either network
+    orientations: int = 1  # of `ConvNet`, as are the next four
+    unpadded: tuple[int, ...] | None = None
+    dropout: float = 0.0  # of `BaselineNet` too
     activation: str = "ReLU"
     num_norms: int | None = None
     momentum: float = 0.9  # Nesterov's, if there is a cycle
@@ -42,6 +43,7 @@ class Recipe:
     scale: float = 0  # relative,
     shear: float = 0  # in degrees
     bend: float = 0  # in pixels
+    fade: float = 0  # over so many epochs at the end the bounds shrink to zero
     num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
@@ -54,10 +56,10 @@ class Recipe:
         """Returns the network with fresh weights from torch's random source."""
         if self.stages is None:
             return BaselineNet(self.dropout)
-        names = ("unpadded", "dropout", "activation", "num_norms")
+        names = ("orientations", "unpadded", "dropout", "activation", "num_norms")
         return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
 
-    def augment(self) -> Callable[[Tensor, torch.Generator], Tensor] | None:
+    def augment(self) -> Callable[..., Tensor] | None:
         """Returns what augments a batch, if the recipe says so."""
         bounds = {name: getattr(self, name) for name in ("degrees", "shift", "scale", "shear", "bend")}
         return partial(random_warp, **bounds) if any(bounds.values()) else None
@@ -65,6 +67,8 @@ class Recipe:
     def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
         """Returns shuffled and augmented batches."""
         settings = {"shuffle": True, "augment": self.augment(), "seed": seed, "device": device}
+        if self.fade:  # at the end training sees images as they are scored
+            settings["strength"] = lambda epochs: min(1, (self.num_epochs - epochs) / self.fade)
         return Batches(split, self.batch_size, mean, std, **settings)
 
     def optimizer(self, model: nn.Module) -> Optimizer:

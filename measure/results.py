@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from filelock import FileLock
+from scipy.stats import t
 
 from helpers.files import write_whole
 from helpers.recipes import RECIPES, Recipe
@@ -17,13 +18,16 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def recipes_of(name: str) -> dict[str, Recipe]:
-    """Returns the recipes whose runs `results/NAME.csv` keeps: of "weights", those made for their weights."""
-    return {"variants": VARIANTS, "weights": RECIPES}.get(name) or {name: RECIPES[name]}
+    """Returns the recipes whose runs `results/NAME.csv` keeps."""
+    return VARIANTS if name == "variants" else {name: RECIPES[name]}
 
 
 def read_table(name: str) -> list[dict[str, str]]:
-    """Returns the rows of `results/NAME.csv`, whatever they are: "published" single runs, measured "times"."""
-    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+    """Returns the rows of `results/NAME.csv`, whatever they are: "published" runs, "times"; none without a file."""
+    path = RESULTS / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -33,16 +37,13 @@ def read_results(name: str, split: str = "test") -> list[dict[str, str]]:
     Raises:
         ValueError: a row was made by other settings than the recipe of its name has now.
     """
-    path = RESULTS / f"{name}.csv"
-    if not path.exists():
-        return []
     rows = read_table(name)
     settings = {variant: str(recipe) for variant, recipe in recipes_of(name).items()}
     for row in rows:
         if settings.get(row["recipe"]) != row["settings"]:
             raise ValueError(
-                f"{path} has rows of {row['recipe']} made by other settings than it has now; "
-                "move the file away, or give the recipe its settings back"
+                f"results/{name}.csv has rows of {row['recipe']} made by other settings than it has now; "
+                "move them to retired.csv, or give the recipe its settings back"
             )
     return [row for row in rows if row["split"] == split]
 
@@ -55,7 +56,7 @@ def append_result(name: str, row: dict[str, object]) -> None:
     """
     path = RESULTS / f"{name}.csv"
     with FileLock(locks() / name):
-        rows = read_table(name) if path.exists() else []
+        rows = read_table(name)
         if rows and list(rows[0]) != list(row):
             differing = ", ".join(sorted(set(rows[0]) ^ set(row))) or "their order"
             raise ValueError(f"{path} has other columns than the new row: {differing}; move the file away, or mend it")
@@ -83,9 +84,29 @@ def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else math.nan
 
 
+def lower_bound(values: Sequence[float], attempts: int = 1) -> float:
+    """Returns the lower end of the one-sided 99 % confidence interval of the mean, by Student's t; nan of one value.
+
+    Args:
+        attempts: how often a record was tried; the 1 % is divided by it (Bonferroni).
+    """
+    mean, spread = mean_and_spread(values)
+    return mean - t.ppf(1 - 0.01 / attempts, len(values) - 1) * spread / math.sqrt(len(values))
+
+
+def attempts_at(name: str) -> int:
+    """Returns how many recipes the test set has scored for a record, those in results/retired.csv included."""
+    return 1 + len({(row["recipe"], row["settings"]) for row in read_table("retired") if row["record"] == name})
+
+
+def numbers(rows: Iterable[dict[str, str]], column: str) -> list[float]:
+    """Returns the figures of a column; none where it is empty."""
+    return [float(row[column]) for row in rows if row[column]]
+
+
 def accuracy_of(name: str) -> tuple[float, float]:
-    """Returns mean and standard deviation of the final test accuracy over the runs."""
-    return mean_and_spread([float(row["accuracy"]) for row in read_results(name)])
+    """Returns mean and standard deviation of the final test accuracy over the runs, of one view."""
+    return mean_and_spread(numbers(read_results(name), "accuracy"))
 
 
 def mean_curve(name: str, column: str) -> list[tuple[int, float]]:
@@ -94,26 +115,50 @@ def mean_curve(name: str, column: str) -> list[tuple[int, float]]:
     return [(epoch, statistics.mean(values)) for epoch, values in enumerate(zip(*runs, strict=True), start=1)]
 
 
-def summary(name: str, split: str = "test") -> list[str]:
-    """Returns a row of the README's table for each recipe in `results/NAME.csv`: figures of the final epoch."""
-    lines = []
-    rows = read_results(name, split)
-    for variant in recipes_of(name):
-        runs = [row for row in rows if row["recipe"] == variant]
-        if not runs:
-            continue
-        accuracies = [float(row["accuracy"]) for row in runs]
-        mean, spread = mean_and_spread(accuracies)
-        accuracy = f"{mean:.3f}" if math.isnan(spread) else f"{mean:.3f} ± {spread:.3f}"
-        size = f"{int(runs[0]['parameters']):,} | {runs[0]['epochs']}"
-        lines.append(f"| {variant} | {size} | {accuracy} % | {min(accuracies):.2f} % | {len(runs)} |")
-    return lines
+def with_spread(values: Sequence[float], digits: int = 3) -> str:
+    """Returns mean ± standard deviation, as far as they exist."""
+    if not values:
+        return ""
+    mean, spread = mean_and_spread(values)
+    return f"{mean:.{digits}f}" if math.isnan(spread) else f"{mean:.{digits}f} ± {spread:.{digits}f}"
 
 
-def table(names: Iterable[str], split: str = "test") -> str:
-    """Returns the rows of all named files under one head, as Markdown."""
-    head = [
-        "| recipe | parameters | epochs | final accuracy, mean ± std | least | n |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+def bound(values: Sequence[float], attempts: int = 1) -> str:
+    """Returns the lower bound for a table, cut off, not rounded: a bound that is said to be reached is."""
+    return f"{math.floor(1000 * lower_bound(values, attempts)) / 1000:.3f}" if len(values) > 1 else ""
+
+
+def table(names: Iterable[str]) -> str:
+    """Returns the runs of each recipe on the test set, summed up, as Markdown: figures of the final epoch."""
+    lines = [
+        "| recipe | parameters | epochs | accuracy, one view, % | mean above (99 %) | 32 views, % | mean above | n |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    return "\n".join(head + [line for name in names for line in summary(name, split)])
+    for name in names:
+        if not (rows := read_results(name)):
+            continue
+        one, views, attempts = numbers(rows, "accuracy"), numbers(rows, "views_accuracy"), attempts_at(name)
+        figures = [with_spread(one), bound(one, attempts), with_spread(views), bound(views, attempts)]
+        size = [f"{int(rows[0]['parameters']):,}", rows[0]["epochs"]]
+        lines.append(f"| {' | '.join([name, *size, *figures, str(len(rows))])} |")
+    return "\n".join(lines)
+
+
+def trials(names: Iterable[str]) -> str:
+    """Returns the trials of recipes on held-out images, by what was changed, as Markdown."""
+    groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in read_table("trials"):
+        if row["recipe"] in names:
+            groups.setdefault((row["recipe"], row["changes"], row["settings"]), []).append(row)
+    lines = [
+        "| recipe | changes | parameters | accuracy, % | loss | 32 views, % | loss | seeds |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for (recipe, changes, _), rows in groups.items():
+        one, views = (
+            [with_spread(numbers(rows, f"{kind}accuracy"), 2), with_spread(numbers(rows, f"{kind}loss"), 4)]
+            for kind in ("", "views_")
+        )
+        seeds = " ".join(row["seed"] for row in rows)
+        lines.append(f"| {' | '.join([recipe, changes, rows[0]['parameters'], *one, *views, seeds])} |")
+    return "\n".join(lines)

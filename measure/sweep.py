@@ -1,12 +1,18 @@
 """Trains recipes over seeds, a row per run: `python -m measure.sweep notebook --seeds 0-9 --split test`.
 
-A sweep that was killed goes on where it was. Several sweeps may run at once, also of the same
-recipe: they share the runs among them.
+Trials are made on images held out of the training set, with seeds from 100 on, and any setting can be changed:
+`python -m measure.sweep smallest --set lr=0.1 --set fade=4 --seeds 100-102` adds rows to results/trials.csv. The test
+set scores finished recipes, with seeds below 100. A sweep that was killed goes on where it was. Several sweeps may
+run at once, also of the same recipe: they share the runs among them.
 """
 
 import argparse
+import ast
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
 
 import torch
 from filelock import FileLock, Timeout
@@ -16,13 +22,16 @@ from helpers.model import count_parameters
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
 from measure.machine import describe
-from measure.results import append_result, locks, read_results, recipes_of, table
+from measure.results import append_result, locks, read_results, read_table, recipes_of, table, trials
 from measure.weights import Weights, save_weights
+
+FIRST_TRIAL = 100  # seeds from here on are for trials, those below for the test set
 
 
 def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tuple[dict[str, object], Weights]:
-    """Trains once and returns the figures of the final epoch with the curves, which are those of single views, and
-    the weights.
+    """Trains once and returns the figures of the final epoch, the curves, and the weights.
+
+    All are of single views, but for `views_accuracy` and `views_loss`, which are empty if the recipe has one view.
 
     Args:
         split: "validation" trains on 50,000 images and scores the 10,000 held out, for choosing;
@@ -34,17 +43,17 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     device = torch.device(device)
     made_on = describe(device)  # now, since code may change while it trains
     train, test = load_mnist()
-    mean, std = recipe.normalize or mean_and_std(train.images)  # the notebook's, on either split
     if split == "validation":
         train, test = hold_out(train)
+    mean, std = recipe.normalize or mean_and_std(train.images)
     model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
     test_batches = Batches(test, 1000, mean, std, device=device)
     start = time.perf_counter()
     history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler)
-    final = history.test[-1]
+    final, views = history.test[-1], None
     if recipe.num_views > 1:
-        views = Batches(test, 1000, mean, std, augment=recipe.augment(), device=device)
-        final = evaluate(model, views, recipe.num_views)
+        augmented = Batches(test, 1000, mean, std, augment=recipe.augment(), seed=seed, device=device)
+        views = evaluate(model, augmented, recipe.num_views)
     figures = {
         "seed": seed,
         "split": split,
@@ -52,6 +61,8 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
         "epochs": recipe.num_epochs,
         "accuracy": f"{final.accuracy:.2f}",
         "loss": f"{final.loss:.5f}",
+        "views_accuracy": views and f"{views.accuracy:.2f}",
+        "views_loss": views and f"{views.loss:.5f}",
         "train_seconds": f"{sum(history.seconds):.1f}",
         "total_seconds": f"{time.perf_counter() - start:.1f}",
         **made_on,
@@ -62,25 +73,69 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     return figures, Weights(state, mean, std)
 
 
-def sweep(name: str, seeds: Sequence[int], split: str, device: torch.device | str) -> None:
-    """Does the runs that are neither finished nor in the hands of another process."""
+def sweep(
+    name: str, seeds: Sequence[int], split: str, device: torch.device | str, changes: Mapping[str, object] | None = None
+) -> None:
+    """Does the runs that are neither finished nor in the hands of another process.
+
+    Args:
+        changes: settings of the recipe that are other than its own, for a trial.
+
+    Raises:
+        ValueError: a seed of the other split; a change of what the test set scores.
+    """
+    changes, file = changes or {}, file_of(name, split)
+    if wrong := [seed for seed in seeds if (seed < FIRST_TRIAL) != (split == "test")]:
+        raise ValueError(
+            f"seed {wrong[0]} is not one of the {split} split: trials on held-out images take seeds from {FIRST_TRIAL} "
+            "on, the test set those below, so that no score is of a seed that served for choosing"
+        )
+    if changes and split == "test":
+        raise ValueError("the test set scores finished recipes only: write the settings into helpers/recipes.py first")
     for seed in seeds:
-        for number, (variant, recipe) in enumerate(recipes_of(name).items()):
-            title = f"{variant}, seed {seed}, {split} split"
+        for variant, recipe in recipes_of(name).items():
+            recipe = replace(recipe, **changes)
+            key = {"recipe": variant, "seed": str(seed), "settings": str(recipe)}
+            changed = " ".join(f"{setting}={value}" for setting, value in changes.items())
+            title = " ".join(filter(None, [f"{variant}, seed {seed}, {split} split", changed]))
             try:
                 # A lock is free again as soon as its process ends, even if that was killed.
-                with FileLock(locks() / f"{name}-{number}-{seed}-{split}", blocking=False):
-                    if (variant, str(seed)) in {(row["recipe"], row["seed"]) for row in read_results(name, split)}:
+                with FileLock(locks() / f"{file}-{zlib.crc32(repr(key).encode())}", blocking=False):
+                    rows = read_table(file) if file == "trials" else read_results(name, split)
+                    if any(key.items() <= row.items() for row in rows):
                         continue
                     print(title, flush=True)
                     figures, weights = run(recipe, seed, split, device)
-                    if split == "test":
+                    if name != "variants" and not changes:
                         save_weights(variant, seed, weights)
-                    append_result(name, {"recipe": variant, **figures, "settings": str(recipe)})
+                    trial = {"changes": changed} if file == "trials" else {}
+                    append_result(file, {"recipe": variant, **trial, **figures, "settings": str(recipe)})
             except Timeout:
                 print(f"{title}: another process is at it", flush=True)
             except FloatingPointError as error:
                 print(error, flush=True)
+
+
+def file_of(name: str, split: str) -> str:
+    """Returns the table in results/ that a run's row belongs to: trials of all recipes share one."""
+    return "trials" if split == "validation" and name != "variants" else name
+
+
+def change(text: str) -> tuple[str, object]:
+    """Returns the setting and the value that "lr=0.1" gives it.
+
+    Raises:
+        ArgumentTypeError: recipes have no such setting, or there is no value, or no number where one is needed.
+    """
+    name, equals, value = text.partition("=")
+    types = {field.name: field.type for field in fields(Recipe)}
+    if name not in types or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=VALUE; settings are {', '.join(types)}")
+    with suppress(SyntaxError, ValueError):  # a word, such as the name of an activation, stays one
+        value = ast.literal_eval(value)
+    if types[name] in (int, float) and not isinstance(value, (int, float)):
+        raise argparse.ArgumentTypeError(f"{name} is a number, got {value!r}")
+    return name, value
 
 
 def seeds_of(text: str) -> range:
@@ -90,13 +145,14 @@ def seeds_of(text: str) -> range:
 
 
 def main() -> None:
-    names = [*RECIPES, "variants", "weights"]
+    names = [*RECIPES, "variants"]
     parser = argparse.ArgumentParser(prog="python -m measure.sweep", description=__doc__)
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"
     )
-    parser.add_argument("--seeds", type=seeds_of, default=range(1), metavar="A-B", help="a seed or a range, default 0")
     parser.add_argument("--split", choices=["validation", "test"], default="validation")
+    parser.add_argument("--seeds", type=seeds_of, metavar="A-B", help=f"a seed or a range, default {FIRST_TRIAL} or 0")
+    parser.add_argument("--set", type=change, action="append", default=[], dest="changes", metavar="SETTING=VALUE")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     if unknown := set(args.recipes) - set(names):
@@ -105,9 +161,16 @@ def main() -> None:
         torch.zeros(1, device=args.device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         parser.error(f"device {args.device} cannot be used here, take cpu: {str(error).splitlines()[0]}")
-    for name in args.recipes:
-        sweep(name, args.seeds, args.split, args.device)
-    print(table(args.recipes, args.split) if args.recipes else table(RECIPES))
+    first = 0 if args.split == "test" else FIRST_TRIAL
+    try:
+        for name in args.recipes:
+            sweep(name, args.seeds or range(first, first + 1), args.split, args.device, dict(args.changes))
+    except ValueError as error:
+        parser.error(str(error))
+    if args.split == "validation" and args.recipes:
+        print(trials(args.recipes))
+    else:
+        print(table(args.recipes or RECIPES))
 
 
 if __name__ == "__main__":
