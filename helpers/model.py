@@ -91,8 +91,12 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = x.unflatten(1, (self.num_features, -1))  # (N, filters, orientations, H, W)
-        return super().forward(maps.flatten(2, 3)).reshape(x.shape)
+        if self.training:
+            maps = x.unflatten(1, (self.num_features, -1))  # (N, filters, orientations, H, W)
+            return super().forward(maps.flatten(2, 3)).reshape(x.shape)
+        numbers = (self.running_mean, self.running_var, self.weight, self.bias)
+        each = (values.repeat_interleave(x.shape[1] // self.num_features) for values in numbers)
+        return F.batch_norm(x, *each, eps=self.eps)
 
 
 class ConvNet(nn.Module):

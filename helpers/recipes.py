@@ -44,6 +44,8 @@ class Recipe:
     shear: float = 0  # in degrees
     bend: float = 0  # in pixels
     fade: float = 0  # over so many epochs at the end the bounds shrink to zero
+    teacher: str = ""  # the recipe whose runs teach the network, by squared errors of logits; see `TaughtBatches`
+    num_teachers: int = 0
     num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
@@ -97,7 +99,9 @@ class Recipe:
 
     def settings(self, **more: object) -> dict[str, object]:
         """Returns all that reaches training, and `more`, such as the seed: what a checkpoint says of its run."""
-        return {name: value for name, value in asdict(self).items() if name != "num_views"} | more
+        # Fading depends on the number of epochs, which without a cycle may otherwise grow.
+        fading = {"full augmentation": self.num_epochs - self.fade} if self.fade else {}
+        return {name: value for name, value in asdict(self).items() if name != "num_views"} | fading | more
 
     def set_up(
         self, split: Split, mean: float, std: float, seed: int, device: torch.device | str

@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,13 +70,16 @@ def train_epoch(
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
     name: str = "epoch",
+    loss_function: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
 ) -> Score:
     """Trains on every batch once; the score is that of the moving weights, before each step.
 
     Args:
-        batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model.
+        batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model; or, in place of labels,
+            logits (N, 10) to be learned, the largest of which counts as the label.
         scheduler: stepped once per batch.
         name: of the epoch, for the progress bar and for errors.
+        loss_function: of the logits and the labels.
 
     Raises:
         FloatingPointError: a loss is not finite; the message names epoch and step.
@@ -93,7 +96,7 @@ def train_epoch(
                     raise
                 advice = "batch norm cannot train on it; choose another batch_size"
                 raise ValueError(f"{name}, step {len(losses) + 1}: a batch of one image, {advice}") from error
-            loss = F.cross_entropy(logits, labels)
+            loss = loss_function(logits, labels)
 
             optimizer.zero_grad()
             loss.backward()
@@ -104,7 +107,7 @@ def train_epoch(
             # Sums stay on the device: reading a number makes the host wait, so it is done rarely.
             losses.append(loss.detach())
             sizes.append(len(labels))
-            correct += (logits.argmax(dim=1) == labels).sum()
+            correct += (logits.argmax(dim=1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))).sum()
             if len(losses) % 50 == 0:
                 value = loss.item()
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)
@@ -170,6 +173,7 @@ def fit(
     history: History | None = None,
     checkpoint: Path | str | None = None,
     settings: dict[str, object] | None = None,
+    loss_function: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
 ) -> History:
     """Trains for `num_epochs`, prints a line for each, and returns the history.
 
@@ -180,6 +184,7 @@ def fit(
             from it, and ends with the same numbers as if it had never been cut off.
         settings: all that makes the numbers of this run, by name, such as `recipe.settings(seed=0)`.
             The checkpoint keeps them, and is refused if one has changed.
+        loss_function: see `train_epoch`.
 
     Raises:
         ValueError: `num_epochs` is less than 1, `history` is not empty, the checkpoint has no settings,
@@ -211,7 +216,7 @@ def fit(
         for epoch in range(len(history.test) + 1, num_epochs + 1):
             name = f"epoch {epoch:2}/{num_epochs}"
             start = time.perf_counter()
-            train = train_epoch(model, train_batches, optimizer, scheduler, name)
+            train = train_epoch(model, train_batches, optimizer, scheduler, name, loss_function)
             seconds = time.perf_counter() - start
             test = evaluate(model, test_batches)
             history.append(train, test, seconds)

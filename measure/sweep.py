@@ -15,17 +15,18 @@ from contextlib import suppress
 from dataclasses import fields, replace
 
 import torch
+import torch.nn.functional as F
 from filelock import FileLock, Timeout
+from torch import nn
 
 from helpers.data import Batches, hold_out, load_mnist, mean_and_std
-from helpers.model import count_parameters
+from helpers.distillation import TaughtBatches
+from helpers.model import count_parameters, to_device
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
 from measure.machine import describe
 from measure.results import append_result, locks, read_results, read_table, recipes_of, table, trials
-from measure.weights import Weights, save_weights
-
-FIRST_TRIAL = 100  # seeds from here on are for trials, those below for the test set
+from measure.weights import FIRST_TRIAL, Weights, load_weights, save_weights
 
 
 def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tuple[dict[str, object], Weights]:
@@ -48,8 +49,12 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     mean, std = recipe.normalize or mean_and_std(train.images)
     model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
     test_batches = Batches(test, 1000, mean, std, device=device)
+    settings = {}
+    if recipe.num_teachers:
+        batches = TaughtBatches(batches, teachers_of(recipe, split, device))
+        settings["loss_function"] = F.mse_loss
     start = time.perf_counter()
-    history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler)
+    history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler, **settings)
     final, views = history.test[-1], None
     if recipe.num_views > 1:
         augmented = Batches(test, 1000, mean, std, augment=recipe.augment(), seed=seed, device=device)
@@ -59,6 +64,7 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
         "split": split,
         "parameters": count_parameters(model),
         "epochs": recipe.num_epochs,
+        "taught_by": taught_by(recipe),
         "accuracy": f"{final.accuracy:.2f}",
         "loss": f"{final.loss:.5f}",
         "views_accuracy": views and f"{views.accuracy:.2f}",
@@ -71,6 +77,26 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     }
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     return figures, Weights(state, mean, std)
+
+
+def teachers_of(recipe: Recipe, split: str, device: torch.device | str) -> list[nn.Module]:
+    """Returns the first runs of the recipe that teaches, of the same split: none has seen the images that score.
+
+    Raises:
+        FileNotFoundError: one of them was not trained yet.
+    """
+    first = FIRST_TRIAL if split == "validation" else 0
+    seeds = range(first, first + recipe.num_teachers)
+    return [to_device(load_weights(recipe.teacher, seed)[0], device) for seed in seeds]
+
+
+def taught_by(recipe: Recipe) -> str:
+    """Returns how many networks taught this one, and what they cost."""
+    if not recipe.num_teachers:
+        return ""
+    teacher = RECIPES[recipe.teacher]
+    size = f"{count_parameters(teacher.model()):,} parameters, {teacher.num_epochs} epochs each"
+    return f"{recipe.num_teachers} x {recipe.teacher}: {size}"
 
 
 def sweep(
@@ -165,7 +191,7 @@ def main() -> None:
     try:
         for name in args.recipes:
             sweep(name, args.seeds or range(first, first + 1), args.split, args.device, dict(args.changes))
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     if args.split == "validation" and args.recipes:
         print(trials(args.recipes))

@@ -1,7 +1,6 @@
 """The weights that recorded runs ended with, in results/weights/NAME-SEED.pt.
 
-Each test run of `python -m measure.sweep` leaves them; `python -m measure.sweep weights --seeds 20 --split test`
-trains each recipe once for them alone, its rows in results/weights.csv.
+Each run of a finished recipe by `python -m measure.sweep` leaves them, on either split: seeds tell which.
 """
 
 import io
@@ -14,6 +13,8 @@ from torch import Tensor, nn
 from helpers.files import write_whole
 from helpers.recipes import RECIPES
 from measure import results
+
+FIRST_TRIAL = 100  # seeds from here on are for trials on held-out images, those below for the test set
 
 
 class Weights(NamedTuple):
@@ -41,22 +42,33 @@ def row_of(name: str) -> dict[str, str]:
     Raises:
         FileNotFoundError: there is none.
     """
-    rows = results.read_results(name) + [row for row in results.read_results("weights") if row["recipe"] == name]
+    rows = results.read_results(name) + [row for row in results.read_table("weights") if row["recipe"] == name]
     for row in rows:
         if path_of(name, int(row["seed"])).exists():
             return row
-    raise FileNotFoundError(
-        f"no weights of {name} are kept: python -m measure.sweep weights --seeds 20 --split test makes them"
-    )
+    raise FileNotFoundError(f"no weights of {name} are kept: python -m measure.sweep {name} --split test makes them")
 
 
 def trained(name: str) -> tuple[nn.Module, float, float]:
-    """Returns the network of `row_of(name)` in eval mode on the CPU, and the mean and deviation of its images' pixels.
+    """Returns `load_weights` of the first recorded test run that has any.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    path = path_of(name, int(row_of(name)["seed"]))
+    return load_weights(name, int(row_of(name)["seed"]))
+
+
+def load_weights(name: str, seed: int) -> tuple[nn.Module, float, float]:
+    """Returns a run's network in eval mode on the CPU, and the mean and deviation of its images' pixels.
+
+    Raises:
+        FileNotFoundError: they are not kept; the message says what makes them.
+    """
+    path = path_of(name, seed)
+    if not path.exists():
+        split = "test" if seed < FIRST_TRIAL else "validation"
+        made_by = f"python -m measure.sweep {name} --seeds {seed} --split {split}"
+        raise FileNotFoundError(f"no weights of {name}, seed {seed}, are kept: {made_by} makes them")
     weights = Weights(**torch.load(path, map_location="cpu", weights_only=True))
     model = RECIPES[name].model()
     model.load_state_dict(weights.state)

@@ -111,6 +111,10 @@ OTHER = {
     "scale": 0.1,
     "shear": 3,
     "bend": 1,
+    "fade": 1,
+    "orientations": 4,
+    "teacher": "accurate",
+    "num_teachers": 1,
     "normalize": (0.5, 0.5),
 }
 
@@ -138,6 +142,13 @@ def test_other_seeds_and_normalizations_are_refused(train, tmp_path, change, nam
     train(SGD, tmp_path / "run.pt", num_epochs=1)
     with pytest.raises(ValueError, match=rf"another run: {name} was "):
         train(SGD, tmp_path / "run.pt", num_epochs=1, **change)
+
+
+def test_fading_ends_with_the_epochs_so_that_more_are_refused(train, tmp_path):
+    fading = dataclasses.replace(DECAY, shift=1, fade=2)
+    train(fading, tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="of another run: "):
+        train(dataclasses.replace(fading, num_epochs=NUM_EPOCHS + 1), tmp_path / "run.pt")
 
 
 def test_going_on_to_more_epochs_equals_unbroken_training_without_a_cycle(train, tmp_path):

@@ -5,9 +5,10 @@ import torch
 from torch import nn
 from torchsummary import summary
 
-from helpers.model import BaselineNet, ConvNet, count_parameters, to_device
+from helpers.model import BaselineNet, ConvNet, SharedBatchNorm2d, SharedConv2d, count_parameters, to_device
 from helpers.receptive_field import receptive_field
 from helpers.recipes import RECIPES
+from helpers.scorecard import count_used
 
 GIVEN_TABLE = """\
             Conv2d-1            [-1, 4, 28, 28]              40
@@ -89,6 +90,55 @@ def test_named_convolutions_are_unpadded(unpadded, sizes):
     assert [layer.output_size for layer in layers] == sizes
 
 
+def moved_orientations(maps: torch.Tensor, orientations: int, mirrored: bool) -> torch.Tensor:
+    """Maps (N, C, H, W) in the order that a turned or a mirrored image would give them."""
+    maps = maps.unflatten(1, (-1, orientations // 4, 4))  # (N, filters, mirrors, turns, H, W)
+    return (maps.flip(2, 3) if mirrored else maps).roll(1, 3).flatten(1, 3)
+
+
+@pytest.mark.parametrize("orientations", [4, 8])
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_a_turned_or_mirrored_image_gives_the_same_maps_turned_or_mirrored(orientations, mode):
+    shared = {"orientations": orientations}
+    layers = nn.Sequential(
+        SharedConv2d(1, 2, 5, **shared),
+        SharedBatchNorm2d(2),
+        nn.SiLU(),
+        SharedConv2d(2 * orientations, 3, 4, padding=1, **shared),
+        SharedBatchNorm2d(3),
+    )
+    images = torch.randn(4, 1, 28, 28)
+    for norm in (layers[1], layers[4]):
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+    layers.train()(images)
+    getattr(layers, mode)()
+    maps = layers(images)
+    assert maps.shape == (4, 3 * orientations, 23, 23)
+    turned = moved_orientations(maps.rot90(1, (2, 3)), orientations, mirrored=False)
+    torch.testing.assert_close(layers(images.rot90(1, (2, 3))), turned, atol=1e-4, rtol=1e-4)
+    mirrored = layers(images.flip(3))
+    if orientations == 8:
+        torch.testing.assert_close(mirrored, moved_orientations(maps.flip(3), 8, True), atol=1e-4, rtol=1e-4)
+    else:
+        assert not torch.allclose(mirrored.mean(dim=(2, 3)).sort(dim=1)[0], maps.mean(dim=(2, 3)).sort(dim=1)[0])
+    per_filter = maps.unflatten(1, (3, -1))
+    if mode == "train":  # one mean and deviation for all maps of a filter
+        torch.testing.assert_close(per_filter.mean(dim=(0, 2, 3, 4)), layers[4].bias, atol=1e-4, rtol=1e-4)
+
+
+def test_shared_filters_are_in_every_reader(capsys):
+    model = ConvNet([[(2, 5)], [3, 3]], orientations=8, unpadded=(0, -1), num_norms=2)
+    count = 2 * 25 + 2 * 2 + 3 * 16 * 9 + 3 * 2 + 3 * 24 * 9 + 3 + 10 * 24 + 10
+    summary(model, (1, 28, 28), device="cpu")
+    table = capsys.readouterr().out
+    assert f"Total params: {count:,}\n" in table and "SharedConv2d-1           [-1, 16, 24, 24]" in table
+    assert count_used(model)[0] == count_parameters(model) == count
+    rows = [(row.channels, row.kernel, row.receptive_field) for row in receptive_field(model) if row.type == "Conv2d"]
+    assert rows == [(16, 5, 5), (24, 3, 10), (24, 3, 14), (10, 1, 14)]
+    assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+
+
 def test_activation_is_chosen_by_name():
     layers = [type(layer) for layer in ConvNet([[4], [8, 8]], activation="SiLU").modules()]
     assert layers.count(nn.SiLU) == 3 and nn.ReLU not in layers
@@ -110,6 +160,7 @@ def test_num_norms_counts_them_and_the_others_have_a_bias(num_norms):
         ({"unpadded": (3,)}, r"unpadded must be in -3\.\.2"),
         ({"unpadded": (-4,)}, r"unpadded must be in -3\.\.2"),
         ({"num_norms": -1}, r"num_norms must be in 0\.\.4"),
+        ({"orientations": 2}, "orientations must be 1, 4 .* or 8"),
         ({"num_norms": 5}, r"num_norms must be in 0\.\.4"),
         ({"stages": [[(8, 28)], [8], [8]]}, "no pixel is left after convolution 1 of 3"),
     ],

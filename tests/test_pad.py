@@ -8,7 +8,7 @@ import torch
 from py_mini_racer import MiniRacer
 from torch import nn
 
-from helpers.model import to_device
+from helpers.model import ConvNet, to_device
 from helpers.pad import FOLDER, draw, network_of, pad
 from helpers.recipes import RECIPES
 from measure.weights import row_of, trained
@@ -49,6 +49,13 @@ def test_logits_are_those_of_torch(mnist, name):
     model, *normalization = trained(name)
     # As in the notebook: in the memory order that is fastest on a CPU.
     assert largest_difference(to_device(model, "cpu"), *normalization, mnist[1].images[:8] / 255) < 1e-4
+
+
+@pytest.mark.parametrize("orientations", [4, 8])
+def test_logits_of_shared_filters_are_those_of_torch(mnist, orientations):
+    model = ConvNet([[(1, 5), 2], [2, 2]], orientations=orientations, activation="SiLU")
+    model(torch.randn(64, 1, 28, 28))  # for running statistics
+    assert largest_difference(model, 0.1, 0.3, mnist[1].images[:3] / 255) < 1e-4
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from scipy.stats import ttest_1samp
 
 from helpers.data import Split, load_mnist, mean_and_std
+from helpers.model import count_parameters
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
-from measure import remake, results, sweep
+from measure import remake, results, sweep, weights
 from measure.variants import VARIANTS
 
 TINY = Recipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
@@ -29,6 +31,7 @@ def small(mnist, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(sweep, "RECIPES", {"tiny": TINY})
     monkeypatch.setattr(results, "RECIPES", {"tiny": TINY})
+    monkeypatch.setattr(weights, "RECIPES", {"tiny": TINY})
     return monkeypatch
 
 
@@ -63,20 +66,68 @@ def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
     monkeypatch.setattr("helpers.train.train_epoch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sweep_main(small, "tiny")
-    assert results.read_results("tiny", "validation") == []
+    assert results.read_table("trials") == []
 
 
 def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
     def diverge(recipe, seed, *args):
-        if seed == 0:
+        if seed == 100:
             raise FloatingPointError("training has diverged")
         return run(recipe, seed, *args)
 
     run = sweep.run
     small.setattr(sweep, "run", diverge)
-    sweep_main(small, "tiny", "--seeds", "0-1")
+    sweep_main(small, "tiny", "--seeds", "100-101")
     assert "training has diverged" in capsys.readouterr().out
-    assert [row["seed"] for row in results.read_results("tiny", "validation")] == ["1"]
+    assert [row["seed"] for row in results.read_table("trials")] == ["101"]
+
+
+def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
+    words = ["tiny", "--set", "lr=0.1", "--set", "stages=((2,), (3,))", "--set", "activation=SiLU"]
+    sweep_main(small, *words, "--seeds", "100")
+    (row,) = results.read_table("trials")
+    assert (row["recipe"], row["seed"], row["split"]) == ("tiny", "100", "validation")
+    assert row["changes"] == "lr=0.1 stages=((2,), (3,)) activation=SiLU"
+    changed = dataclasses.replace(TINY, lr=0.1, stages=((2,), (3,)), activation="SiLU")
+    assert row["settings"] == str(changed) and int(row["parameters"]) == count_parameters(changed.model())
+    sweep_main(small, *words, "--seeds", "100-101")
+    first, second = results.read_table("trials")
+    assert first == row and second["seed"] == "101"
+    assert "| tiny | lr=0.1 stages=((2,), (3,)) activation=SiLU |" in capsys.readouterr().out
+    assert not (results.RESULTS / "weights").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["--seeds", "7"], "seed 7 is not one of the validation split"),
+        (["--seeds", "99-100"], "seed 99 is not one of the validation split"),
+        (["--seeds", "99-100", "--split", "test"], "seed 100 is not one of the test split"),
+        (["--set", "lr=0.1", "--split", "test"], "finished recipes only"),
+        (["--set", "rate=0.1"], "settings are stages, num_epochs, lr,"),
+        (["--set", "lr"], "not SETTING=VALUE"),
+        (["--set", "lr=fast"], "lr is a number, got 'fast'"),
+        (
+            ["--set", "teacher=tiny", "--set", "num_teachers=1"],
+            "python -m measure.sweep tiny --seeds 100 --split valid",
+        ),
+    ],
+)
+def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
+    with pytest.raises(SystemExit):
+        sweep_main(small, "tiny", *words)
+    assert advice in capsys.readouterr().err and results.read_table("trials") == []
+
+
+def test_teachers_are_those_of_the_same_split(small, capsys):
+    sweep_main(small, "tiny", "--seeds", "100-101")
+    sweep_main(small, "tiny", "--set", "teacher=tiny", "--set", "num_teachers=2", "--seeds", "100")
+    *_, taught = results.read_table("trials")
+    assert taught["taught_by"] == f"2 x tiny: {count_parameters(TINY.model())} parameters, 2 epochs each"
+    teachers = sweep.teachers_of(dataclasses.replace(TINY, teacher="tiny", num_teachers=2), "validation", "cpu")
+    for teacher, seed in zip(teachers, (100, 101), strict=True):
+        for p, q in zip(teacher.parameters(), weights.load_weights("tiny", seed)[0].parameters(), strict=True):
+            assert torch.equal(p, q)
 
 
 # What a process of its own runs: the same small sweep as above, into the folder that it is given.
@@ -150,7 +201,7 @@ def test_a_run_trains_and_scores_on_its_own_images(captured, mnist, split, sizes
     assert torch.equal(train.images, whole[: sizes[0]])
     held = whole[2000:] if split == "validation" else mnist[1].images[:1000].unsqueeze(1)
     assert torch.equal(scored.images, held)
-    mean, std = mean_and_std(mnist[0].images[:3000])
+    mean, std = mean_and_std(mnist[0].images[: sizes[0]])
     for batches in (train, scored):
         assert (batches.mean, batches.std) == (255 * mean, 255 * std)
 
@@ -166,11 +217,26 @@ def test_the_seed_decides_weights_and_order(captured):
 
 
 def test_final_views_are_augmented_and_as_many_as_the_recipe_says(captured):
-    sweep.run(dataclasses.replace(TINY, num_views=3), 0, "test", "cpu")
+    sweep.run(dataclasses.replace(TINY, num_views=3), 5, "test", "cpu")
     _, views, number = captured[-1]
     assert number == 3 and views.augment.keywords == TINY.augment().keywords and not views.shuffle
     (one, _), (two, _) = next(iter(views)), next(iter(views))
     assert not torch.equal(one, two)
+    assert views.generator.initial_seed() == 5
+
+
+def test_augmentation_fades_over_the_last_epochs(mnist):
+    split = Split(mnist[0].images[:1000], mnist[0].labels[:1000])
+    batches = dataclasses.replace(TINY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
+    seen = []
+    batches.augment = lambda images, generator, strength: seen.append(strength) or images
+    for _ in range(3):
+        list(batches)
+    other = dataclasses.replace(TINY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
+    other.load_state_dict(batches.state_dict())
+    other.augment = batches.augment
+    list(other)
+    assert seen == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
 
 
 def test_rows_name_the_instruction_set_and_other_columns_are_refused(small):
@@ -193,9 +259,22 @@ def test_recorded_runs_are_trained_again_and_compared(small, capsys):
 
 def test_tables_are_of_the_final_epoch(small):
     row = {"recipe": "tiny", "split": "test", "parameters": 5, "epochs": 2, "accuracies": "99.90 99.00"}
-    settings = {"settings": str(TINY)}
-    results.write_table("tiny", [row | {"seed": i, "accuracy": a} | settings for i, a in enumerate(("99.00", "99.20"))])
-    assert results.table(["tiny"]).splitlines()[-1] == "| tiny | 5 | 2 | 99.100 ± 0.141 % | 99.00 % | 2 |"
+    row |= {"settings": str(TINY), "views_accuracy": ""}
+    results.write_table("tiny", [row | {"seed": i, "accuracy": a} for i, a in enumerate(("99.00", "99.20"))])
+    assert results.table(["tiny"]).splitlines()[-1] == "| tiny | 5 | 2 | 99.100 ± 0.141 | 95.917 |  |  | 2 |"
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_the_lower_bound_is_that_of_a_t_test(small, attempts):
+    values = [99.40, 99.46, 99.52, 99.39, 99.47]
+    bound = results.lower_bound(values, attempts)
+    assert ttest_1samp(values, bound, alternative="greater").pvalue == pytest.approx(0.01 / attempts)
+    results.write_table(
+        "retired",
+        [{"record": "tiny", "recipe": "t", "settings": i} for i in range(1, attempts)] * 2
+        + [{"record": "", "recipe": "", "settings": ""}],
+    )
+    assert results.attempts_at("tiny") == attempts
 
 
 def test_sgd_is_nesterovs_with_the_recipes_decay():
@@ -242,7 +321,8 @@ def test_a_cycle_of_too_few_steps_says_what_to_do():
 
 def test_views_change_the_final_score_alone(small):
     one, many = (sweep.run(dataclasses.replace(TINY, num_views=n), 0, "test", "cpu")[0] for n in (1, 4))
-    assert one["losses"] == many["losses"] and one["losses"].split()[-1] == one["loss"] != many["loss"]
+    assert one["losses"] == many["losses"] and one["losses"].split()[-1] == one["loss"] == many["loss"]
+    assert one["views_loss"] is None and many["views_loss"] != many["loss"]
 
 
 def test_unknown_recipe_is_named(small, capsys):
@@ -295,9 +375,8 @@ def test_results_are_of_committed_code_and_final_epochs(name):
     for row in rows:
         assert row["commit"] and not row["commit"].endswith("-changed")
         assert len(row["accuracies"].split()) == RECIPES[name].num_epochs == int(row["epochs"])
-        # Curves are of single views: the final score is their last point, unless the recipe averages views.
-        one_view = row["losses"].split()[-1] == row["loss"] and row["accuracies"].split()[-1] == row["accuracy"]
-        assert one_view == (RECIPES[name].num_views == 1)
+        assert row["losses"].split()[-1] == row["loss"] and row["accuracies"].split()[-1] == row["accuracy"]
+        assert bool(row["views_accuracy"]) == (RECIPES[name].num_views > 1)
 
 
 def test_every_variant_was_run_with_three_seeds_or_more():
