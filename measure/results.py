@@ -95,8 +95,8 @@ def lower_bound(values: Sequence[float], attempts: int = 1) -> float:
 
 
 def attempts_at(name: str) -> int:
-    """Returns how many recipes the test set has scored for a record, those in results/retired.csv included."""
-    return 1 + len({(row["recipe"], row["settings"]) for row in read_table("retired") if row["record"] == name})
+    """Returns how many choices the test set has scored for a record, those in results/retired.csv included."""
+    return 1 + len({row["attempt"] for row in read_table("retired") if row["record"] == name})
 
 
 def numbers(rows: Iterable[dict[str, str]], column: str) -> list[float]:
@@ -120,7 +120,7 @@ def with_spread(values: Sequence[float], digits: int = 3) -> str:
     if not values:
         return ""
     mean, spread = mean_and_spread(values)
-    return f"{mean:.{digits}f}" if math.isnan(spread) else f"{mean:.{digits}f} ± {spread:.{digits}f}"
+    return f"{mean:.2f}" if math.isnan(spread) else f"{mean:.{digits}f} ± {spread:.{digits}f}"
 
 
 def bound(values: Sequence[float], attempts: int = 1) -> str:
@@ -141,6 +141,22 @@ def table(names: Iterable[str]) -> str:
         figures = [with_spread(one), bound(one, attempts), with_spread(views), bound(views, attempts)]
         size = [f"{int(rows[0]['parameters']):,}", rows[0]["epochs"]]
         lines.append(f"| {' | '.join([name, *size, *figures, str(len(rows))])} |")
+    return "\n".join(lines)
+
+
+def retired() -> str:
+    """Returns the test scores that are no longer of any recipe, summed up, as Markdown."""
+    attempts: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in read_table("retired"):
+        attempts.setdefault((row["record"], row["attempt"], row["why"]), []).append(row)
+    lines = [
+        "| record | attempt | accuracy, one view, % | 32 views, % | n | why it is not the record |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    for (record, attempt, why), rows in attempts.items():
+        figures = [with_spread(numbers(rows, column)) for column in ("accuracy", "views_accuracy")]
+        n = str(sum(int(row["n"]) for row in rows))
+        lines.append(f"| {' | '.join([record, attempt, *figures, n, why])} |")
     return "\n".join(lines)
 
 

@@ -37,12 +37,12 @@ def path_of(name: str, seed: int) -> Path:
 
 
 def row_of(name: str) -> dict[str, str]:
-    """Returns the first recorded test run of a recipe whose weights are kept.
+    """Returns the first recorded test run of a recipe whose weights are kept, those of results/weights.csv before all.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    rows = results.read_results(name) + [row for row in results.read_table("weights") if row["recipe"] == name]
+    rows = [row for row in results.read_table("weights") if row["recipe"] == name] + results.read_results(name)
     for row in rows:
         if path_of(name, int(row["seed"])).exists():
             return row

@@ -11,7 +11,7 @@ from torch import nn
 from helpers.model import ConvNet, to_device
 from helpers.pad import FOLDER, draw, network_of, pad
 from helpers.recipes import RECIPES
-from measure.weights import row_of, trained
+from measure.weights import trained
 from tests.pictures import line
 from tools import page
 
@@ -56,15 +56,6 @@ def test_logits_of_shared_filters_are_those_of_torch(mnist, orientations):
     model = ConvNet([[(1, 5), 2], [2, 2]], orientations=orientations, activation="SiLU")
     model(torch.randn(64, 1, 28, 28))  # for running statistics
     assert largest_difference(model, 0.1, 0.3, mnist[1].images[:3] / 255) < 1e-4
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_weights_score_what_their_row_says(mnist, name):
-    model, mean, std = trained(name)
-    with torch.inference_mode():
-        logits = torch.cat([model((images[:, None] / 255 - mean) / std) for images in mnist[1].images.split(1000)])
-    accuracy = 100 * (logits.argmax(dim=1) == mnist[1].labels).double().mean().item()
-    assert f"{accuracy:.2f}" == row_of(name)["accuracies"].split()[-1]
 
 
 def some_network(seed: int) -> nn.Module:

@@ -33,7 +33,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("table", [results.table(RECIPES), techniques.table()], ids=["recipes", "techniques"])
+@pytest.mark.parametrize("table", [results.table(RECIPES), results.retired(), techniques.table()])
 def test_tables_are_those_of_the_results(table):
     assert table in README
 

@@ -271,8 +271,7 @@ def test_the_lower_bound_is_that_of_a_t_test(small, attempts):
     assert ttest_1samp(values, bound, alternative="greater").pvalue == pytest.approx(0.01 / attempts)
     results.write_table(
         "retired",
-        [{"record": "tiny", "recipe": "t", "settings": i} for i in range(1, attempts)] * 2
-        + [{"record": "", "recipe": "", "settings": ""}],
+        [{"record": "tiny", "attempt": i} for i in range(1, attempts)] * 2 + [{"record": "other", "attempt": 9}],
     )
     assert results.attempts_at("tiny") == attempts
 

@@ -1,0 +1,66 @@
+"""Scores the kept weights of every recorded run again: `python -m measure.verify`, `--views` for the mean of views.
+
+Unlike training, scoring hardly depends on the instruction set: what differs from its row by more than one image is
+printed, and what has no weights. `python -m measure.remake` trains again.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from helpers.data import Batches, Split, load_mnist
+from helpers.recipes import RECIPES
+from helpers.train import evaluate
+from measure.results import read_results, read_table
+from measure.weights import load_weights
+
+
+def recorded(name: str) -> list[dict[str, str]]:
+    """Returns the rows of a recipe's runs on the test set."""
+    return read_results(name) + [row for row in read_table("weights") if row["recipe"] == name]
+
+
+def difference(row: dict[str, str], test: Split, views: bool = False) -> float:
+    """Returns by how many images the score of a run's weights differs from its row.
+
+    Raises:
+        FileNotFoundError: the weights were not kept.
+    """
+    name, seed = row["recipe"], int(row["seed"])
+    model, mean, std = load_weights(name, seed)
+    recipe = RECIPES[name]
+    augment = {"augment": recipe.augment(), "seed": seed} if views else {}
+    score = evaluate(model, Batches(test, 1000, mean, std, **augment), recipe.num_views if views else 1)
+    accuracy = float(row["views_accuracy" if views else "accuracy"])
+    return round(abs(score.accuracy - accuracy) / 100 * score.total, 3)
+
+
+def failures(rows: list[dict[str, str]], views: bool = False) -> Iterator[str]:
+    """Yields a line for each row that its weights do not confirm."""
+    _, test = load_mnist()
+    for row in rows:
+        try:
+            if (images := difference(row, test, views)) > 1:
+                yield f"{row['recipe']}, seed {row['seed']}: {images:g} images more or less than its row says"
+        except FileNotFoundError as error:
+            yield str(error)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m measure.verify", description=__doc__)
+    parser.add_argument("recipes", nargs="*", default=list(RECIPES), metavar="RECIPE", help=f"of {', '.join(RECIPES)}")
+    parser.add_argument("--views", action="store_true", help="score the mean of the views, where the row has one")
+    args = parser.parse_args()
+    if unknown := set(args.recipes) - set(RECIPES):
+        parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
+    rows = [row for name in args.recipes for row in recorded(name) if not args.views or row["views_accuracy"]]
+    num_failed = 0
+    for line in failures(rows, args.views):
+        num_failed += 1
+        print(line, flush=True)
+    print(f"{len(rows) - num_failed} of {len(rows)} runs are confirmed by their weights")
+    return int(num_failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

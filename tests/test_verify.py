@@ -1,0 +1,39 @@
+"""The kept weights score what their rows say."""
+
+import pytest
+
+from helpers.recipes import RECIPES
+from measure import verify, weights
+from measure.weights import row_of
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_weights_score_what_their_row_says(mnist, name):
+    assert verify.difference(row_of(name), mnist[1]) <= 1
+
+
+def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys):
+    row = row_of("smallest")
+    changed = row | {"accuracy": f"{float(row['accuracy']) - 0.02:.2f}"}
+    lost = row | {"seed": "77"}
+    monkeypatch.setattr(verify, "recorded", lambda name: [row, changed, lost])
+    monkeypatch.setattr("sys.argv", ["verify", "smallest"])
+    assert verify.main() == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"smallest, seed {row['seed']}: 2 images more or less than its row says"
+    assert lines[1].startswith("no weights of smallest, seed 77, are kept: python -m measure.sweep smallest --seeds 77")
+    assert lines[2] == "1 of 3 runs are confirmed by their weights"
+
+
+def test_views_are_those_of_the_runs_seed(mnist, monkeypatch):
+    row, seen = row_of("smallest"), []
+    score = type("Score", (), {"accuracy": float(row["views_accuracy"]), "total": 10_000})
+    monkeypatch.setattr(verify, "evaluate", lambda model, batches, number: seen.append((batches, number)) or score)
+    assert verify.difference(row, mnist[1], views=True) == 0
+    ((batches, number),) = seen
+    assert number == RECIPES["smallest"].num_views and batches.generator.initial_seed() == int(row["seed"])
+    assert batches.augment.keywords == RECIPES["smallest"].augment().keywords
+
+
+def test_all_weights_together_are_small():
+    assert sum(path.stat().st_size for path in weights.path_of("any", 0).parent.iterdir()) < 8e6
