@@ -139,7 +139,7 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
         if all(view.seen for view, _ in inputs):
             axes = tuple(max((a for a, _ in pair), key=lambda a: a.field) for pair in pairs)
             return View(axes, ends, unknown)
-        if call.pointwise or call.kind == "cat":
+        if call.pointwise or call.kind in ("cat", "stack"):
             return View(tuple(_merge(pair, after, call) for pair in pairs), (), unknown)
         # The image is in a weight, or in several operands at once, as in attention.
         operand = next((arguments[key] for key in ("mat1", "input", "self", "tensor") if key in arguments), None)
@@ -159,14 +159,22 @@ def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -
         # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
         if branches and call.kind not in ("mul", "div"):
             raise NotFollowed("a value that sees the whole map is added to each of its positions")
-        branches = [(a._replace(dim=a.dim + len(after) - len(before)), before) for a, before in axes if not a.seen]
-        if any(before[a.dim - len(after)] != after[a.dim] for a, before in branches):
+        # Dimensions are added in front where shapes are broadcast, and at one place where maps are stacked.
+        place = call.arguments["dim"] % len(after) if call.kind == "stack" else 0
+        if call.kind == "stack" and place == 0:
+            raise NotFollowed("maps are stacked in front of the images of a batch")
+        branches = [(a, a.dim + (len(after) - len(before)) * (a.dim >= place), before) for a, before in axes]
+        branches = [(a._replace(dim=dim), before[a.dim]) for a, dim, before in branches if not a.seen]
+        if any(size != after[a.dim] for a, size in branches):
             raise NotFollowed("maps of different shape are put together")
         branches = [a for a, _ in branches]
         if call.kind == "cat" and branches[0].dim == call.arguments["dim"] % len(after):
             raise NotFollowed("maps are put together side by side")
         if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
             raise NotFollowed("branches of different scale are put together")
+        # Fields that lie beside each other, as in slices that start one pixel apart, are a larger one together.
+        start, end = min(a.start for a in branches), max(a.start + a.field for a in branches)
+        return max(branches, key=lambda a: a.field)._replace(start=start, field=int(end - start))
     return max(branches, key=lambda a: a.field)
 
 
@@ -211,7 +219,8 @@ def _cut(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> 
     if dim == axis.dim:
         if axis.inner > 1 or axis.size != before[dim] or len(after) < len(before) or "step" not in arguments:
             raise NotFollowed("a part of the map is cut out")
-        return axis._replace(size=after[dim], jump=axis.jump * arguments["step"])
+        begin = range(before[dim])[arguments["start"] or 0 :].start
+        return axis._replace(size=after[dim], start=axis.start + begin * axis.jump, jump=axis.jump * arguments["step"])
     return axis._replace(dim=axis.dim - (dim < axis.dim and len(after) < len(before)))
 
 
@@ -230,7 +239,10 @@ def _pad(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> 
     grown = after[axis.dim] - before[axis.dim]
     if grown and (axis.inner > 1 or axis.size != before[axis.dim]):
         raise NotFollowed("a flattened map is padded")
-    return axis._replace(size=axis.size + grown, margin=axis.margin + grown / 2)
+    pairs = arguments.get("pad", arguments.get("padding"))  # of the last dimension first
+    left = [*pairs[::2], *[0] * len(before)][len(before) - 1 - axis.dim]
+    start = axis.start - left * axis.jump
+    return axis._replace(size=axis.size + grown, start=start, margin=axis.margin + grown / 2)
 
 
 def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
@@ -264,12 +276,12 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
         if whole:
             return _whole(axis)
         raise NotFollowed("a window slides over a flattened map")
-    padding += axis.margin
+    start, padding = axis.start - padding * axis.jump, padding + axis.margin
     return axis._replace(
         size=after[axis.dim],
         jump=axis.jump * stride,
         field=axis.field + (extent - 1) * axis.jump,
-        start=axis.start - padding * axis.jump,
+        start=start,
         kernel=kernel,
         stride=stride,
         padding=int(padding) if padding == int(padding) else padding,

@@ -6,6 +6,7 @@ be several operators, or none; they are recorded as the function that was called
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from helpers.model import NUM_CLASSES
 
 WHOLE_FUNCTIONS = ("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "local_response_norm", "pad")
 # Operators by the name of the function that one knows them by.
@@ -47,6 +50,7 @@ class Trace(NamedTuple):
     output: Call
     modules: list[str]  # names of the modules that were called, as often as they were
     parameters: set[str]  # names of the parameters that lead to the output
+    images: int  # how many the model was given
 
 
 class _Functions(TorchFunctionMode):
@@ -130,15 +134,26 @@ class _Operators(TorchDispatchMode):
 def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> Trace:
     """Records what a model does with two images (2, 1, input_size, input_size) of noise.
 
-    The model and torch's source of random numbers stay as they are. The output keeps its gradients.
+    The model and torch's source of random numbers stay as they are. The output keeps its gradients. Of several
+    outputs, the first that can be logits counts. Where two images are too few for training, 32 are taken.
 
     Raises:
         ValueError: the model cannot be run; the message says what to change, and names the layer.
     """
     _check(model)
+    try:
+        return _run(model, training, input_size, 2)
+    except ValueError:
+        if training:  # a ghost batch norm splits a batch into equal parts
+            with suppress(ValueError):
+                return _run(model, training, input_size, 32)
+        raise
+
+
+def _run(model: nn.Module, training: bool, input_size: int, count: int) -> Trace:
     model = deepcopy(getattr(model, "_orig_mod", model)).cpu().train(training)
     model = model.to(memory_format=torch.contiguous_format)  # channels_last adds operators of its own
-    images = torch.randn(2, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(count, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
     operators = _Operators()
     operators.last[id(images)] = Call("image", "", "", {}, (), images)
     for name, module in model.named_modules():
@@ -153,15 +168,20 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
     outputs = [operators.call_of(x) for x in tree_leaves(output) if isinstance(x, Tensor)]
     if not outputs:
         raise ValueError(f"the network must return logits, got {type(output).__name__}")
+    logits = next((call for call in outputs if call.tensor.shape == (count, NUM_CLASSES)), outputs[0])
     live, rest = set(), list(outputs)
     while rest:
         if (call := rest.pop()) not in live:
             live.add(call)
             rest += call.inputs
+    if not any(call.kind == "image" for call in live):
+        raise ValueError(
+            "what the network returns does not come from the image, or leaves torch on its way, as in numpy"
+        )
     used = {id(call.tensor) for call in live}
     parameters = {name for name, p in model.named_parameters(remove_duplicate=False) if id(p) in used}
     calls = [call for call in operators.calls if call in live]
-    return Trace(model, calls, outputs[0], operators.modules, parameters)
+    return Trace(model, calls, logits, operators.modules, parameters, count)
 
 
 def _check(model: nn.Module) -> None:

@@ -93,6 +93,10 @@ class Broken(nn.Module):
         ),
         (torch.jit.script(nn.Flatten()), "a scripted network cannot be read"),
         (Broken(float("nan")), "not finite"),
+        (
+            Net(lambda s, x: torch.from_numpy(x.flatten(1).numpy()[:, :10])),
+            "does not come from the image, or leaves torch",
+        ),
         (Frozen(), "trains nothing"),
         (Broken(0.0), "trains nothing: the gradient of every parameter is zero"),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).requires_grad_(False), "trains nothing"),
