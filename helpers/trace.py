@@ -19,8 +19,6 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from helpers.model import NUM_CLASSES
-
 WHOLE_FUNCTIONS = ("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "local_response_norm", "pad")
 # Operators by the name of the function that one knows them by.
 KINDS = {"convolution": "conv", "max_pool2d_with_indices": "max_pool2d", "addmm": "linear", "mm": "linear"}
@@ -135,7 +133,7 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
     """Records what a model does with two images (2, 1, input_size, input_size) of noise.
 
     The model and torch's source of random numbers stay as they are. The output keeps its gradients. Of several
-    outputs, the first that can be logits counts. Where two images are too few for training, 32 are taken.
+    outputs, the first of ten values an image counts. Where two images are too few for training, 32 are taken.
 
     Raises:
         ValueError: the model cannot be run; the message says what to change, and names the layer.
@@ -168,7 +166,7 @@ def _run(model: nn.Module, training: bool, input_size: int, count: int) -> Trace
     outputs = [operators.call_of(x) for x in tree_leaves(output) if isinstance(x, Tensor)]
     if not outputs:
         raise ValueError(f"the network must return logits, got {type(output).__name__}")
-    logits = next((call for call in outputs if call.tensor.shape == (count, NUM_CLASSES)), outputs[0])
+    logits = next((call for call in outputs if call.tensor.shape == (count, 10)), outputs[0])
     live, rest = set(), list(outputs)
     while rest:
         if (call := rest.pop()) not in live:

@@ -263,7 +263,7 @@ NETWORKS = {
     "adaptive maximum, then linear": head(
         lambda x, fc: fc(F.adaptive_max_pool2d(x, 1).flatten(1)), nn.Linear(10, 10), says={TWICE: "2 times"}
     ),
-    "maps and logits": head(lambda x: (x, mean(x))),
+    "maps, features and logits": head(lambda x: (x, x.flatten(1), mean(x))),
     "mean, then linear": head(lambda x, fc: fc(mean(x)), nn.Linear(10, 10), says={HEAD: "1 fully connected"}),
     "log-softmax": head(lambda x: F.log_softmax(mean(x), dim=1), notes={"log_softmax on the logits"}),
     "softmax": head(lambda x: mean(x).softmax(dim=-1), notes={"softmax on the logits"}),
