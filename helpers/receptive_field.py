@@ -37,6 +37,7 @@ class Axis(NamedTuple):
     stride: int = 1
     padding: float = 0
     margin: float = 0  # padding by a layer of its own, which counts as the next one's
+    joined: bool = False  # flattened maps one after the other, which can only be seen all at once
     seen: bool = False  # a layer has seen all of them at once
 
 
@@ -121,7 +122,8 @@ def without_gates(record: Trace, seen_by: dict[Call, View]) -> set[Call]:
         call = rest.pop()
         if call in seen_by and call not in path:
             path.add(call)
-            rest += [x for x in call.inputs if x in seen_by and (seen_by[call].seen or not seen_by[x].seen)]
+            whole = seen_by[call].seen or call.kind == "cat"
+            rest += [x for x in call.inputs if x in seen_by and (whole or not seen_by[x].seen)]
     return path
 
 
@@ -146,6 +148,8 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
         if call.kind not in RULES or len(inputs) > 1 or operand is not inputs[0][1]:
             raise NotFollowed(f"{call.kind} is not followed")
         rule = RULES[call.kind]
+        if any(a.joined and not a.seen for ((a, _),) in pairs) and rule not in (_along, _reduce, _contract):
+            raise NotFollowed("flattened maps that were put together are taken apart")
         axes = tuple(a if a.seen else rule(a, shape, after, arguments) for ((a, shape),) in pairs)
     except NotFollowed as reason:
         return View(fresh, (), unknown or str(reason))
@@ -155,6 +159,13 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
 def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -> Axis:
     """Returns the axis of what several tensors make together: of the same shape, broadcast, or side by side."""
     branches = [a for a, _ in axes if a.seen]
+    if call.kind == "cat" and len(branches) < len(axes):
+        dim = call.arguments["dim"] % len(after)
+        flat = [a for a, before in axes if not a.seen and a.dim == dim and a.size < before[dim]]
+        if len(branches) + len(flat) == len(axes):
+            field = max(a.field for a in [*branches, *map(_whole, flat)])  # what the next layer will see
+            widest = max(flat, key=lambda a: a.size * a.jump)
+            return widest._replace(field=field - (widest.size - 1) * widest.jump, joined=True)
     if len(branches) < len(axes):
         # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
         if branches and call.kind not in ("mul", "div"):

@@ -253,6 +253,12 @@ NETWORKS = {
     "two linear layers": head(
         lambda x, a, b: b(F.relu(a(torch.flatten(x, 1)))), nn.Linear(360, 5), nn.Linear(5, 10), says={HEAD: "2 fully"}
     ),
+    "linear over maps of two sizes": head(
+        lambda x, last, fc: fc(torch.cat([x.flatten(1), last(x).flatten(1)], 1)),
+        *(conv(10, 2), nn.Linear(392, 10)),
+        fields=[*FIELDS, 26],
+        says={HEAD: "1 fully connected"},
+    ),
     "convolution over the whole map": head(
         lambda x, last: last(x)[:, :, 0, 0], conv(10, 10, 6), says={HEAD: "6x6 convolution over the whole map"}
     ),
@@ -390,5 +396,9 @@ NETWORKS = {
     "attention": change(lambda: {"relu3": Attention()}, not_followed="0.9"),
     "shifted": change(lambda: {"relu2": Shift()}, not_followed="along the side of the map"),
     "written in parts": change(lambda: {"relu2": Parts()}, not_followed="in place"),
+    "flattened, put together and taken apart": change(
+        lambda: {"relu3": Net(lambda s, x: torch.cat([x.flatten(1), x.flatten(1)], 1).view(-1, 16, 6, 6)[:, :8])},
+        not_followed="taken apart",
+    ),
     "mean added": change(lambda: {"relu2": WholeAdded()}, not_followed="sees the whole map is added"),
 }
