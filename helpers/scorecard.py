@@ -153,7 +153,7 @@ def _advice(training: Trace, evaluation: Trace, convs: dict[Call, tuple[int, flo
     if last.kind in LAST:
         lines.append(Line(f"{last.kind} on the logits", None, LAST[last.kind]))
     if stuck := [call.name for call in evaluation.calls if _rate(call)]:
-        advice = f"{', '.join(stuck)}: give it training=self.training, or take nn.Dropout"
+        advice = f"{', '.join(dict.fromkeys(stuck))}: give it training=self.training, or take nn.Dropout"
         lines.append(Line("dropout stays on in eval mode", None, advice))
     if border := [call.name for call, (kernel, padding) in convs.items() if kernel == 1 and padding > 0]:
         lines.append(

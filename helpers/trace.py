@@ -149,7 +149,7 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
 
 
 def _run(model: nn.Module, training: bool, input_size: int, count: int) -> Trace:
-    model = deepcopy(getattr(model, "_orig_mod", model)).cpu().train(training)
+    model = _copy(getattr(model, "_orig_mod", model)).cpu().train(training)
     model = model.to(memory_format=torch.contiguous_format)  # channels_last adds operators of its own
     images = torch.randn(count, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
     operators = _Operators()
@@ -180,6 +180,15 @@ def _run(model: nn.Module, training: bool, input_size: int, count: int) -> Trace
     parameters = {name for name, p in model.named_parameters(remove_duplicate=False) if id(p) in used}
     calls = [call for call in operators.calls if call in live]
     return Trace(model, calls, logits, operators.modules, parameters, count)
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    """Copies a network together with maps and weights that were computed, which torch by itself refuses to copy."""
+    kept = [x for module in model.modules() for x in tree_leaves(vars(module)) if isinstance(x, Tensor)]
+    try:
+        return deepcopy(model, {id(x): x.detach().clone() for x in kept if not x.is_leaf})
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"the network cannot be copied: it must keep layers and numbers only ({error})") from error
 
 
 def _check(model: nn.Module) -> None:
