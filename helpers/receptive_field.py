@@ -86,7 +86,7 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
             height, width = (axis.kernel for axis in view.axes)
             raise ValueError(f"layer {call.name}: {height}x{width} is not square")
         kind = "".join(part.capitalize() for part in call.function.split("_"))
-        rows.append(Layer(call.name, kind, call.tensor.shape[1], *shapes.pop()))
+        rows.append(Layer(call.name, kind, call.tensor.shape[:2][-1], *shapes.pop()))
     return rows
 
 
