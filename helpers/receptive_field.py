@@ -37,6 +37,7 @@ class Axis(NamedTuple):
     stride: int = 1
     padding: float = 0
     margin: float = 0  # padding by a layer of its own, which counts as the next one's
+    joined: bool = False  # flattened maps one after the other, which can only be seen all at once
     seen: bool = False  # a layer has seen all of them at once
 
 
@@ -85,7 +86,7 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
             height, width = (axis.kernel for axis in view.axes)
             raise ValueError(f"layer {call.name}: {height}x{width} is not square")
         kind = "".join(part.capitalize() for part in call.function.split("_"))
-        rows.append(Layer(call.name, kind, call.tensor.shape[1], *shapes.pop()))
+        rows.append(Layer(call.name, kind, call.tensor.shape[:2][-1], *shapes.pop()))
     return rows
 
 
@@ -121,7 +122,8 @@ def without_gates(record: Trace, seen_by: dict[Call, View]) -> set[Call]:
         call = rest.pop()
         if call in seen_by and call not in path:
             path.add(call)
-            rest += [x for x in call.inputs if x in seen_by and (seen_by[call].seen or not seen_by[x].seen)]
+            whole = seen_by[call].seen or call.kind == "cat"
+            rest += [x for x in call.inputs if x in seen_by and (whole or not seen_by[x].seen)]
     return path
 
 
@@ -139,13 +141,15 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
         if all(view.seen for view, _ in inputs):
             axes = tuple(max((a for a, _ in pair), key=lambda a: a.field) for pair in pairs)
             return View(axes, ends, unknown)
-        if call.pointwise or call.kind == "cat":
+        if call.pointwise or call.kind in ("cat", "stack"):
             return View(tuple(_merge(pair, after, call) for pair in pairs), (), unknown)
         # The image is in a weight, or in several operands at once, as in attention.
         operand = next((arguments[key] for key in ("mat1", "input", "self", "tensor") if key in arguments), None)
         if call.kind not in RULES or len(inputs) > 1 or operand is not inputs[0][1]:
             raise NotFollowed(f"{call.kind} is not followed")
         rule = RULES[call.kind]
+        if any(a.joined and not a.seen for ((a, _),) in pairs) and rule not in (_along, _reduce, _contract):
+            raise NotFollowed("flattened maps that were put together are taken apart")
         axes = tuple(a if a.seen else rule(a, shape, after, arguments) for ((a, shape),) in pairs)
     except NotFollowed as reason:
         return View(fresh, (), unknown or str(reason))
@@ -155,18 +159,33 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
 def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -> Axis:
     """Returns the axis of what several tensors make together: of the same shape, broadcast, or side by side."""
     branches = [a for a, _ in axes if a.seen]
+    if call.kind == "cat" and len(branches) < len(axes):
+        dim = call.arguments["dim"] % len(after)
+        flat = [a for a, before in axes if not a.seen and a.dim == dim and a.size < before[dim]]
+        if len(branches) + len(flat) == len(axes):
+            field = max(a.field for a in [*branches, *map(_whole, flat)])  # what the next layer will see
+            widest = max(flat, key=lambda a: a.size * a.jump)
+            return widest._replace(field=field - (widest.size - 1) * widest.jump, joined=True)
     if len(branches) < len(axes):
         # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
         if branches and call.kind not in ("mul", "div"):
             raise NotFollowed("a value that sees the whole map is added to each of its positions")
-        branches = [(a._replace(dim=a.dim + len(after) - len(before)), before) for a, before in axes if not a.seen]
-        if any(before[a.dim - len(after)] != after[a.dim] for a, before in branches):
+        # Dimensions are added in front where shapes are broadcast, and at one place where maps are stacked.
+        place = call.arguments["dim"] % len(after) if call.kind == "stack" else 0
+        if call.kind == "stack" and place == 0:
+            raise NotFollowed("maps are stacked in front of the images of a batch")
+        branches = [(a, a.dim + (len(after) - len(before)) * (a.dim >= place), before) for a, before in axes]
+        branches = [(a._replace(dim=dim), before[a.dim]) for a, dim, before in branches if not a.seen]
+        if any(size != after[a.dim] for a, size in branches):
             raise NotFollowed("maps of different shape are put together")
         branches = [a for a, _ in branches]
         if call.kind == "cat" and branches[0].dim == call.arguments["dim"] % len(after):
             raise NotFollowed("maps are put together side by side")
         if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
             raise NotFollowed("branches of different scale are put together")
+        # Fields that lie beside each other, as in slices that start one pixel apart, are a larger one together.
+        start, end = min(a.start for a in branches), max(a.start + a.field for a in branches)
+        return max(branches, key=lambda a: a.field)._replace(start=start, field=int(end - start))
     return max(branches, key=lambda a: a.field)
 
 
@@ -211,7 +230,8 @@ def _cut(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> 
     if dim == axis.dim:
         if axis.inner > 1 or axis.size != before[dim] or len(after) < len(before) or "step" not in arguments:
             raise NotFollowed("a part of the map is cut out")
-        return axis._replace(size=after[dim], jump=axis.jump * arguments["step"])
+        begin = range(before[dim])[arguments["start"] or 0 :].start
+        return axis._replace(size=after[dim], start=axis.start + begin * axis.jump, jump=axis.jump * arguments["step"])
     return axis._replace(dim=axis.dim - (dim < axis.dim and len(after) < len(before)))
 
 
@@ -230,7 +250,10 @@ def _pad(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> 
     grown = after[axis.dim] - before[axis.dim]
     if grown and (axis.inner > 1 or axis.size != before[axis.dim]):
         raise NotFollowed("a flattened map is padded")
-    return axis._replace(size=axis.size + grown, margin=axis.margin + grown / 2)
+    pairs = arguments.get("pad", arguments.get("padding"))  # of the last dimension first
+    left = [*pairs[::2], *[0] * len(before)][len(before) - 1 - axis.dim]
+    start = axis.start - left * axis.jump
+    return axis._replace(size=axis.size + grown, start=start, margin=axis.margin + grown / 2)
 
 
 def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
@@ -264,12 +287,12 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
         if whole:
             return _whole(axis)
         raise NotFollowed("a window slides over a flattened map")
-    padding += axis.margin
+    start, padding = axis.start - padding * axis.jump, padding + axis.margin
     return axis._replace(
         size=after[axis.dim],
         jump=axis.jump * stride,
         field=axis.field + (extent - 1) * axis.jump,
-        start=axis.start - padding * axis.jump,
+        start=start,
         kernel=kernel,
         stride=stride,
         padding=int(padding) if padding == int(padding) else padding,

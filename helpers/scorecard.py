@@ -54,9 +54,9 @@ def read(model: nn.Module) -> tuple[Trace, Trace]:
     """
     training, evaluation = trace(model, training=True), trace(model)
     logits = training.output.tensor
-    if logits.shape != (2, NUM_CLASSES):
+    if logits.shape != (training.images, NUM_CLASSES):
         advice = "flatten or average its maps" if logits.ndim > 2 else f"its last layer must have {NUM_CLASSES} outputs"
-        if len(logits) != 2:
+        if len(logits) != training.images:
             advice = f"a map is larger than 1x1, and view(-1, {NUM_CLASSES}) took its pixels for images"
         shape = tuple(logits.shape)
         raise ValueError(
@@ -68,7 +68,9 @@ def read(model: nn.Module) -> tuple[Trace, Trace]:
     weights = {id(p): p for p in weights if p.requires_grad}.values()
     if not weights or not logits.requires_grad:
         raise ValueError("the network trains nothing: no parameter with requires_grad leads to its logits")
-    gradients = torch.autograd.grad(F.cross_entropy(logits, torch.tensor([0, 1])), weights, allow_unused=True)
+    gradients = torch.autograd.grad(
+        F.cross_entropy(logits, torch.arange(len(logits)) % NUM_CLASSES), weights, allow_unused=True
+    )
     if not any(g is not None and g.abs().sum() > 0 for g in gradients):
         raise ValueError("the network trains nothing: the gradient of every parameter is zero")
     return training, evaluation
@@ -151,7 +153,7 @@ def _advice(training: Trace, evaluation: Trace, convs: dict[Call, tuple[int, flo
     if last.kind in LAST:
         lines.append(Line(f"{last.kind} on the logits", None, LAST[last.kind]))
     if stuck := [call.name for call in evaluation.calls if _rate(call)]:
-        advice = f"{', '.join(stuck)}: give it training=self.training, or take nn.Dropout"
+        advice = f"{', '.join(dict.fromkeys(stuck))}: give it training=self.training, or take nn.Dropout"
         lines.append(Line("dropout stays on in eval mode", None, advice))
     if border := [call.name for call, (kernel, padding) in convs.items() if kernel == 1 and padding > 0]:
         lines.append(

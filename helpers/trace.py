@@ -6,6 +6,7 @@ be several operators, or none; they are recorded as the function that was called
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
@@ -47,6 +48,7 @@ class Trace(NamedTuple):
     output: Call
     modules: list[str]  # names of the modules that were called, as often as they were
     parameters: set[str]  # names of the parameters that lead to the output
+    images: int  # how many the model was given
 
 
 class _Functions(TorchFunctionMode):
@@ -130,15 +132,26 @@ class _Operators(TorchDispatchMode):
 def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> Trace:
     """Records what a model does with two images (2, 1, input_size, input_size) of noise.
 
-    The model and torch's source of random numbers stay as they are. The output keeps its gradients.
+    The model and torch's source of random numbers stay as they are. The output keeps its gradients. Of several
+    outputs, the first of ten values an image counts. Where two images are too few for training, 32 are taken.
 
     Raises:
         ValueError: the model cannot be run; the message says what to change, and names the layer.
     """
     _check(model)
-    model = deepcopy(getattr(model, "_orig_mod", model)).cpu().train(training)
+    try:
+        return _run(model, training, input_size, 2)
+    except ValueError:
+        if training:  # a ghost batch norm splits a batch into equal parts
+            with suppress(ValueError):
+                return _run(model, training, input_size, 32)
+        raise
+
+
+def _run(model: nn.Module, training: bool, input_size: int, count: int) -> Trace:
+    model = _copy(getattr(model, "_orig_mod", model)).cpu().train(training)
     model = model.to(memory_format=torch.contiguous_format)  # channels_last adds operators of its own
-    images = torch.randn(2, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(count, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
     operators = _Operators()
     operators.last[id(images)] = Call("image", "", "", {}, (), images)
     for name, module in model.named_modules():
@@ -153,15 +166,29 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
     outputs = [operators.call_of(x) for x in tree_leaves(output) if isinstance(x, Tensor)]
     if not outputs:
         raise ValueError(f"the network must return logits, got {type(output).__name__}")
+    logits = next((call for call in outputs if call.tensor.shape == (count, 10)), outputs[0])
     live, rest = set(), list(outputs)
     while rest:
         if (call := rest.pop()) not in live:
             live.add(call)
             rest += call.inputs
+    if not any(call.kind == "image" for call in live):
+        raise ValueError(
+            "what the network returns does not come from the image, or leaves torch on its way, as in numpy"
+        )
     used = {id(call.tensor) for call in live}
     parameters = {name for name, p in model.named_parameters(remove_duplicate=False) if id(p) in used}
     calls = [call for call in operators.calls if call in live]
-    return Trace(model, calls, outputs[0], operators.modules, parameters)
+    return Trace(model, calls, logits, operators.modules, parameters, count)
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    """Copies a network together with maps and weights that were computed, which torch by itself refuses to copy."""
+    kept = [x for module in model.modules() for x in tree_leaves(vars(module)) if isinstance(x, Tensor)]
+    try:
+        return deepcopy(model, {id(x): x.detach().clone() for x in kept if not x.is_leaf})
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"the network cannot be copied: it must keep layers and numbers only ({error})") from error
 
 
 def _check(model: nn.Module) -> None:

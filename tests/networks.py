@@ -190,6 +190,26 @@ class Parts(nn.Module):
         return result
 
 
+class Slices(nn.Module):
+    """Each square of four pixels becomes four channels of one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)], dim=1)
+
+
+class Ghost(nn.Module):
+    """Normalizes each quarter of a batch by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return self.norm(x.view(-1, 16, *x.shape[2:])).view(x.shape)
+        return F.batch_norm(x, *(s.view(4, 4).mean(0) for s in (self.norm.running_mean, self.norm.running_var)))
+
+
 class WholeAdded(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + x.mean((2, 3), keepdim=True)
@@ -233,6 +253,12 @@ NETWORKS = {
     "two linear layers": head(
         lambda x, a, b: b(F.relu(a(torch.flatten(x, 1)))), nn.Linear(360, 5), nn.Linear(5, 10), says={HEAD: "2 fully"}
     ),
+    "linear over maps of two sizes": head(
+        lambda x, last, fc: fc(torch.cat([x.flatten(1), last(x).flatten(1)], 1)),
+        *(conv(10, 2), nn.Linear(392, 10)),
+        fields=[*FIELDS, 26],
+        says={HEAD: "1 fully connected"},
+    ),
     "convolution over the whole map": head(
         lambda x, last: last(x)[:, :, 0, 0], conv(10, 10, 6), says={HEAD: "6x6 convolution over the whole map"}
     ),
@@ -243,6 +269,7 @@ NETWORKS = {
     "adaptive maximum, then linear": head(
         lambda x, fc: fc(F.adaptive_max_pool2d(x, 1).flatten(1)), nn.Linear(10, 10), says={TWICE: "2 times"}
     ),
+    "maps, features and logits": head(lambda x: (x, x.flatten(1), mean(x))),
     "mean, then linear": head(lambda x, fc: fc(mean(x)), nn.Linear(10, 10), says={HEAD: "1 fully connected"}),
     "log-softmax": head(lambda x: F.log_softmax(mean(x), dim=1), notes={"log_softmax on the logits"}),
     "softmax": head(lambda x: mean(x).softmax(dim=-1), notes={"softmax on the logits"}),
@@ -330,6 +357,20 @@ NETWORKS = {
     "inception": change(
         lambda: {"relu2": Inception(), "third": conv(8, 8, padding=1)}, fields=[3, 4, 8, 8, 16, 18, 26, 26]
     ),
+    "stacked": change(
+        lambda: {
+            "relu2": Net(
+                lambda s, x: torch.stack([s.a(x), s.b(x)], -3).sum(-3), a=conv(4, 4, 1), b=conv(4, 4, padding=1)
+            )
+        },
+        fields=[3, 4, 8, 8, 12, 14, 22, 22],
+    ),
+    "slices as channels": change(
+        lambda: {"pool1": Slices(), "second": conv(16, 4)}, fields=[3, 8, 10, 18, 18], fails={TWICE}
+    ),
+    "padded on one side": change(
+        lambda: {"relu2": Net(lambda s, x: x + F.pad(x[..., 1:, 1:], (0, 1, 0, 1)))}, fields=[3, 4, 8, 12, 20, 20]
+    ),
     "squeeze and excite": change(lambda: {"relu2": Excite(4)}, says={HEAD: "the average of the whole 6x6 map"}),
     "squeeze and excite, then a maximum": Network(
         lambda: Net(lambda s, x: s.body(x).amax((2, 3)), body=body(relu2=Excite(4))), fails={HEAD}
@@ -337,6 +378,7 @@ NETWORKS = {
     "channel shuffle": change(lambda: {"relu2": Shuffle()}),
     "linear for each pixel": change(lambda: {"point": ChannelsLast(8, 10)}, fields=FIELDS[:-1], fails={POINT, NEAR}),
     # Norms and activations.
+    "ghost batch norm": change(lambda: {"norm": Ghost()}, says={NORM: "1 times"}),
     "group norm": normed(nn.GroupNorm(2, 4)),
     "instance norm": normed(nn.InstanceNorm2d(4, affine=True)),
     "layer norm": normed(nn.LayerNorm([4, 28, 28])),
@@ -354,5 +396,9 @@ NETWORKS = {
     "attention": change(lambda: {"relu3": Attention()}, not_followed="0.9"),
     "shifted": change(lambda: {"relu2": Shift()}, not_followed="along the side of the map"),
     "written in parts": change(lambda: {"relu2": Parts()}, not_followed="in place"),
+    "flattened, put together and taken apart": change(
+        lambda: {"relu3": Net(lambda s, x: torch.cat([x.flatten(1), x.flatten(1)], 1).view(-1, 16, 6, 6)[:, :8])},
+        not_followed="taken apart",
+    ),
     "mean added": change(lambda: {"relu2": WholeAdded()}, not_followed="sees the whole map is added"),
 }

@@ -12,7 +12,7 @@ from helpers.receptive_field import receptive_field, table
 from helpers.recipes import RECIPES
 from helpers.scorecard import grade_techniques
 from tests.measured_field import measured_fields
-from tests.networks import NETWORKS
+from tests.networks import NETWORKS, Net
 
 
 def fields_of(model: nn.Module, input_size: int = 28) -> list[int]:
@@ -144,6 +144,14 @@ def test_the_table_names_what_sees_the_whole_map():
     assert [layer.type for layer in receptive_field(model)] == ["Conv2d", "MaxPool2d", "Linear"]
     *rest, last = table(receptive_field(model)).splitlines()
     assert last.endswith("1x1, from the whole map") and not any("whole" in line for line in rest)
+
+
+def test_a_network_may_take_one_image_after_the_other():
+    model = Net(lambda s, x: torch.stack([s.conv(image).mean((1, 2)) for image in x]), conv=nn.Conv2d(1, 10, 3))
+    assert [(layer.type, layer.channels, layer.receptive_field) for layer in receptive_field(model)] == [
+        ("Conv2d", 10, 3),
+        ("Mean", 10, 28),
+    ] * 2
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from nbformat import v4
 from torch import nn
+from torch.nn.utils import prune
 from torchsummary import summary
 
 from helpers.model import BaselineNet, ConvNet
@@ -59,6 +60,19 @@ def test_grading_leaves_model_and_random_source_alone():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_a_network_may_keep_maps_and_have_weights_that_are_computed():
+    def keep(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        model.maps = model.conv(x)
+        return model.maps.mean((2, 3))
+
+    model = Net(keep, conv=nn.Conv2d(1, 10, 3))
+    expected = lines_of(model)
+    prune.l1_unstructured(model.conv, "weight", 0.5)
+    model(torch.zeros(2, 1, 28, 28))
+    kept = model.maps
+    assert lines_of(model) == expected and model.maps is kept and kept.requires_grad
+
+
 class Frozen(nn.Module):
     def forward(self, x):
         return x.flatten(1)[:, :10]
@@ -93,6 +107,11 @@ class Broken(nn.Module):
         ),
         (torch.jit.script(nn.Flatten()), "a scripted network cannot be read"),
         (Broken(float("nan")), "not finite"),
+        (Broken(i for i in range(2)), "cannot be copied: it must keep layers and numbers only"),
+        (
+            Net(lambda s, x: torch.from_numpy(x.flatten(1).numpy()[:, :10])),
+            "does not come from the image, or leaves torch",
+        ),
         (Frozen(), "trains nothing"),
         (Broken(0.0), "trains nothing: the gradient of every parameter is zero"),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).requires_grad_(False), "trains nothing"),
