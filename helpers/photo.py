@@ -253,6 +253,11 @@ def predict_digit(model: nn.Module, image: Tensor, mean: float, std: float, num_
     return model((views - mean) / std).softmax(dim=1).mean(dim=0).cpu()
 
 
+def is_doubtful(probabilities: Tensor, notes: Sequence[str] = ()) -> bool:
+    """Tells whether `answer` doubts what is read; probabilities (10,)."""
+    return bool(notes) or bool(probabilities.max() < SURE)
+
+
 def answer(probabilities: Tensor, notes: Sequence[str] = ()) -> str:
     """Returns what the network reads in plain words, each doubt a sentence; probabilities (10,)."""
     (first, second), digits = (x.tolist() for x in probabilities.topk(2))
