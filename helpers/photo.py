@@ -104,7 +104,7 @@ def _opened(path: Path) -> Image.Image:
         picture.load()
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is no picture that PIL can read") from error
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:  # pillow-heif raises ValueError
         if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
             raise
         raise ValueError(f"{path} is damaged, its end may be missing: {error}") from error
