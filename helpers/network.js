@@ -21,8 +21,9 @@ const mnist = (() => {
   }
 
   function load(network) {
+    const floats = (text) => new Float32Array(decode(text).buffer);
     const numbers = (layer) => Object.fromEntries(
-      ["weight", "bias"].filter((name) => layer[name]).map((name) => [name, new Float32Array(decode(layer[name]).buffer)]));
+      ["weight", "bias"].filter((name) => layer[name]).map((name) => [name, floats(layer[name])]));
     return {...network, layers: network.layers.map((layer) => ({...layer, ...numbers(layer)}))};
   }
 
@@ -142,9 +143,11 @@ const mnist = (() => {
   function paint(strokes, dx, dy, side) {
     const image = new Float32Array(side * side);
     for (const stroke of strokes) stroke.forEach((end, n) => {
-      const [x1, y1] = [end[0] + dx, end[1] + dy], [x0, y0] = n ? [stroke[n - 1][0] + dx, stroke[n - 1][1] + dy] : [x1, y1];
+      const [x1, y1] = [end[0] + dx, end[1] + dy], before = stroke[n - 1] || end;
+      const [x0, y0] = [before[0] + dx, before[1] + dy];
       const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
-      const from = (a, b) => Math.max(0, Math.floor(Math.min(a, b) - PEN)), to = (a, b) => Math.min(side - 1, Math.ceil(Math.max(a, b) + PEN));
+      const from = (a, b) => Math.max(0, Math.floor(Math.min(a, b) - PEN));
+      const to = (a, b) => Math.min(side - 1, Math.ceil(Math.max(a, b) + PEN));
       for (let y = from(y0, y1); y <= to(y0, y1); y++) for (let x = from(x0, x1); x <= to(x0, x1); x++) {
         const along = length ? Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length)) : 0;
         const distance = Math.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0));

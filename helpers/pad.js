@@ -23,7 +23,8 @@ mnist.pad = (canvas, changed) => {
       for (const point of stroke) context.lineTo(...point);
       context.stroke();
     }
-    if (document.activeElement === canvas && canvas.matches(":focus-visible")) context.strokeRect(cursor[0], cursor[1], 1, 1);
+    const byKeys = document.activeElement === canvas && canvas.matches(":focus-visible");
+    if (byKeys) context.strokeRect(cursor[0], cursor[1], 1, 1);
     changed(mnist.rasterize(strokes));
   }
   function update() {
@@ -78,10 +79,35 @@ mnist.show = (canvas, values, side) => {
   context.putImageData(picture, 0, 0);
 };
 
-mnist.say = (scores, image) => {
-  if (!image) return "Draw a digit.";
+// Adds an element to a parent, with these properties and attributes.
+mnist.make = (tag, parent, attributes = {}) => {
+  const node = parent.appendChild(document.createElement(tag));
+  for (const [name, value] of Object.entries(attributes))
+    name in node ? node[name] = value : node.setAttribute(name, value);
+  return node;
+};
+
+// Puts a bar for each digit into `parent`. Returns what shows an image's logits there, and in `answer` what is read.
+mnist.bars = (parent, answer) => {
+  const bars = Array.from({length: 10}, (_, digit) => {
+    mnist.make("span", parent, {textContent: digit});
+    return [mnist.make("i", mnist.make("span", parent)), mnist.make("span", parent)];
+  });
+  return (logits, image) => {
+    const scores = image ? mnist.softmax(logits) : new Array(10).fill(0);
+    bars.forEach(([bar, text], digit) => {
+      bar.style.width = `${100 * scores[digit]}%`;
+      text.textContent = image ? mnist.percent(scores[digit]) : "";
+    });
+    answer.textContent = image ? mnist.say(scores) : "Draw a digit.";
+  };
+};
+
+mnist.percent = (score) => `${(100 * score).toFixed(1)} %`;
+
+mnist.say = (scores) => {
   const [first, second] = scores.map((score, digit) => [score, digit]).sort((a, b) => b[0] - a[0]);
-  const percent = (score) => `${(100 * score).toFixed(1)} %`, named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
-  if (first[0] >= 0.8) return `It is ${named(first[1])}, ${percent(first[0])} sure.`;
-  return `It may be ${named(first[1])} (${percent(first[0])}) or ${named(second[1])} (${percent(second[0])}): the network is not sure.`;
+  const named = ([, digit]) => `${digit === 8 ? "an" : "a"} ${digit}`, sure = ([score]) => mnist.percent(score);
+  if (first[0] >= 0.8) return `It is ${named(first)}, ${sure(first)} sure.`;
+  return `It may be ${named(first)} (${sure(first)}) or ${named(second)} (${sure(second)}): the network is not sure.`;
 };

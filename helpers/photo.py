@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from helpers.data import random_warp
 from helpers.ink import find_ink, find_sheet, find_strokes, size, stroke_width, touches
+from helpers.scribble import is_scribble
 
 BOX, FIELD, CENTRE = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its centre
 SIDE = 400  # pixels: larger pictures are made smaller first
@@ -103,7 +104,7 @@ def _opened(path: Path) -> Image.Image:
         picture.load()
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is no picture that PIL can read") from error
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:  # pillow-heif raises ValueError
         if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
             raise
         raise ValueError(f"{path} is damaged, its end may be missing: {error}") from error
@@ -231,12 +232,12 @@ def centre(ink: ndarray) -> Tensor:
 
 
 def doubts(image: Tensor) -> list[str]:
-    """Returns a sentence if an image (28, 28) has more ink or more holes than MNIST's digits have."""
+    """Returns a sentence if an image (28, 28) has more ink or holes than MNIST's digits, or looks like a scribble."""
     ink = image.numpy() > 100
     # Of 60,000 training digits, one in a thousand has more than 238 such pixels, few have more than two holes.
     if ink.sum() > 240 or euler_number(ink, connectivity=2) < -2:
         return ["There are more strokes than a digit has."]
-    return []
+    return ["It looks more like a scribble than a digit."] if is_scribble(image) else []
 
 
 @torch.inference_mode()
@@ -251,6 +252,11 @@ def predict_digit(model: nn.Module, image: Tensor, mean: float, std: float, num_
     views = image.to(device).float().div(255).repeat(num_views, 1, 1, 1)
     views[1:] = random_warp(views[1:], torch.Generator(device).manual_seed(0), **VIEWS)
     return model((views - mean) / std).softmax(dim=1).mean(dim=0).cpu()
+
+
+def is_doubtful(probabilities: Tensor, notes: Sequence[str] = ()) -> bool:
+    """Tells whether `answer` doubts what is read; probabilities (10,)."""
+    return bool(notes) or bool(probabilities.max() < SURE)
 
 
 def answer(probabilities: Tensor, notes: Sequence[str] = ()) -> str:

@@ -8,7 +8,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from helpers.photo import SURE, predict_digit, read_photo
+from helpers.photo import is_doubtful, predict_digit, read_photo
 from helpers.recipes import RECIPES
 from measure.weights import trained
 
@@ -40,7 +40,7 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
         digit, sure = int(probabilities.argmax()), float(probabilities.max())
         if str(digit) == row["label"].strip():
             right[kind] += 1
-            doubtful[kind] += bool(notes) or sure < SURE
+            doubtful[kind] += is_doubtful(probabilities, notes)
         else:
             errors.append(" ".join([f"{row['file']}: {row['label']} read as {digit}, {sure:.0%} sure.", *notes]))
     return total, right, doubtful, errors

@@ -14,7 +14,7 @@ from scipy.interpolate import make_interp_spline
 from skimage.morphology import skeletonize
 
 from helpers.data import load_mnist
-from helpers.photo import SURE, answer, predict_digit, read_photo
+from helpers.photo import answer, is_doubtful, predict_digit, read_photo
 from measure.weights import trained
 
 
@@ -318,7 +318,7 @@ def read(picture, network) -> tuple[int | None, str]:
     except ValueError as error:
         return None, str(error)
     probabilities = predict_digit(network[0], image, *network[1:])
-    doubt = answer(probabilities, notes) if notes or probabilities.max() < SURE else ""
+    doubt = answer(probabilities, notes) if is_doubtful(probabilities, notes) else ""
     return int(probabilities.argmax()), doubt
 
 

@@ -1,22 +1,20 @@
 // The page: one pad, a network to choose, and all maps of all of its layers.
 "use strict";
 (() => {
-  const at = (id) => document.getElementById(id);
-  const make = (tag, parent, attributes = {}) => Object.assign(parent.appendChild(document.createElement(tag)), attributes);
-  const networks = Object.fromEntries(Object.entries(DATA.networks).map(([name, network]) => [name, mnist.load(network)]));
+  const at = (id) => document.getElementById(id), make = mnist.make;
+  const networks = Object.fromEntries(
+    Object.entries(DATA.networks).map(([name, network]) => [name, mnist.load(network)]));
   const digits = DATA.digits.map((digit) => ({...digit, image: mnist.bytes(digit.image)}));
   const KINDS = {conv: "convolution", norm: "batch norm", relu: "ReLU", silu: "SiLU", max_pool: "max pooling",
                  avg_pool: "average pooling", linear: "fully connected", flatten: "scores"};
   const GAP = 1, TILE = 56;
   let network = null, image = null, maps = [], rows = [];
 
-  for (const [name, {parameters, accuracy}] of Object.entries(networks))
-    make("option", at("network"), {value: name, textContent: `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} %`});
-  const bars = Array.from({length: 10}, (_, digit) => {
-    make("span", at("scores"), {textContent: digit});
-    return [make("i", make("span", at("scores"))), make("span", at("scores"))];
-  });
-
+  for (const [name, {parameters, accuracy}] of Object.entries(networks)) {
+    const textContent = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} %`;
+    make("option", at("network"), {value: name, textContent});
+  }
+  const tell = mnist.bars(at("scores"), at("answer"));
   const pad = mnist.pad(at("sheet"), (drawn) => {
     if (drawn) at("sheet").style.background = "";
     else if (at("sheet").style.backgroundImage) return;
@@ -26,41 +24,39 @@
   at("clear").onclick = () => { at("sheet").style.background = ""; pad.clear(); };
   at("network").onchange = () => choose(at("network").value);
 
-  // A canvas for each layer, its maps side by side.
   function choose(name) {
     network = networks[name];
     at("layers").replaceChildren();
     maps = mnist.forward(network, new Float32Array(784));
-    rows = network.layers.map((layer, i) => {
-      const {channels, height, width} = maps[i], row = make("div", at("layers"), {className: "layer"});
-      const kernel = layer.kernel ? ` ${layer.kernel.join("x")}` : "";
-      const sees = layer.field ? `, each value sees ${Math.round(layer.field)}x${Math.round(layer.field)} pixels` : "";
-      const size = `${channels} ${height * width > 1 ? `maps of ${height}x${width}` : "values"}${sees}`;
-      make("p", row, {textContent: `${i + 1}. ${KINDS[layer.type]}${kernel}: ${size}`});
-      const columns = Math.min(channels, (innerWidth < 600 ? 6 : 16) * (height * width > 1 ? 1 : 2)), lines = Math.ceil(channels / columns);
-      const canvas = make("canvas", row, {width: columns * (width + GAP) - GAP, height: lines * (height + GAP) - GAP});
-      canvas.style.width = `${columns * (height * width > 1 ? TILE : 28)}px`;
-      canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `${KINDS[layer.type]}, ${size}`);
-      for (const event of ["pointermove", "pointerdown"]) canvas.addEventListener(event, (e) => point(e, i));
-      canvas.addEventListener("pointerleave", () => { at("patch").style.display = "none"; });
-      const context = canvas.getContext("2d");
-      return {canvas, context, columns, picture: context.createImageData(canvas.width, canvas.height)};
-    });
+    rows = network.layers.map(rowOf);
     showDigits(name);
     show(image);
+  }
+
+  // A canvas for a layer, its maps side by side, below a line of text.
+  function rowOf(layer, i) {
+    const {channels, height, width} = maps[i], areMaps = height * width > 1;
+    const kernel = layer.kernel ? ` ${layer.kernel.join("x")}` : "", field = Math.round(layer.field);
+    const size = `${channels} ${areMaps ? `maps of ${height}x${width}` : "values"}`
+      + (layer.field ? `, each value sees ${field}x${field} pixels` : "");
+    const row = make("div", at("layers"), {className: "layer"});
+    make("p", row, {textContent: `${i + 1}. ${KINDS[layer.type]}${kernel}: ${size}`});
+    const columns = Math.min(channels, (innerWidth < 600 ? 6 : 16) * (areMaps ? 1 : 2));
+    const lines = Math.ceil(channels / columns);
+    const canvas = make("canvas", row, {width: columns * (width + GAP) - GAP, height: lines * (height + GAP) - GAP,
+                                        role: "img", "aria-label": `${KINDS[layer.type]}, ${size}`});
+    canvas.style.width = `${columns * (areMaps ? TILE : 28)}px`;
+    for (const name of ["pointermove", "pointerdown"]) canvas.addEventListener(name, (event) => point(event, i));
+    canvas.addEventListener("pointerleave", () => { at("patch").style.display = "none"; });
+    const context = canvas.getContext("2d");
+    return {canvas, context, columns, picture: context.createImageData(canvas.width, canvas.height)};
   }
 
   function show(given) {
     image = given;
     mnist.show(at("seen"), image || new Float32Array(784), 28);
     maps = mnist.forward(network, image || new Float32Array(784));
-    const scores = image ? mnist.softmax(maps[maps.length - 1].data) : new Array(10).fill(0);
-    bars.forEach(([bar, text], digit) => {
-      bar.style.width = `${100 * scores[digit]}%`;
-      text.textContent = image ? `${(100 * scores[digit]).toFixed(1)} %` : "";
-    });
-    at("answer").textContent = mnist.say(scores, image);
+    tell(maps[maps.length - 1].data, image);
     rows.forEach((row, i) => paint(row, maps[i]));
   }
 
@@ -81,15 +77,23 @@
     context.putImageData(picture, 0, 0);
   }
 
+  // Which value of layer i lies below the pointer: its map, row and column; null between the maps.
+  function valueAt(event, i) {
+    const {canvas, columns} = rows[i], {channels, height, width} = maps[i], box = canvas.getBoundingClientRect();
+    const across = Math.floor((event.clientX - box.left) * canvas.width / box.width);
+    const down = Math.floor((event.clientY - box.top) * canvas.height / box.height);
+    const column = Math.floor(across / (width + GAP)), line = Math.floor(down / (height + GAP));
+    const map = line * columns + column, x = across % (width + GAP), y = down % (height + GAP);
+    return map < channels && x < width && y < height && column < columns ? {map, x, y} : null;
+  }
+
+  // Tells a value, and frames the part of the digit that it sees.
   function point(event, i) {
-    const {canvas, columns} = rows[i], {data, channels, height, width} = maps[i], layer = network.layers[i];
-    const box = canvas.getBoundingClientRect();
-    const px = Math.floor((event.clientX - box.left) * canvas.width / box.width), py = Math.floor((event.clientY - box.top) * canvas.height / box.height);
-    const column = Math.floor(px / (width + GAP)), x = px % (width + GAP), y = py % (height + GAP);
-    const c = Math.floor(py / (height + GAP)) * columns + column;
-    if (c >= channels || x >= width || y >= height || column >= columns) return;
-    const value = data[(c * height + y) * width + x].toFixed(3);
-    at("value").textContent = `Layer ${i + 1}, ${KINDS[layer.type]}, map ${c + 1}, row ${y + 1}, column ${x + 1}: ${value}`
+    const found = valueAt(event, i), layer = network.layers[i];
+    if (!found) return;
+    const {map, x, y} = found, {data, height, width} = maps[i];
+    const place = `Layer ${i + 1}, ${KINDS[layer.type]}, map ${map + 1}, row ${y + 1}, column ${x + 1}`;
+    at("value").textContent = `${place}: ${data[(map * height + y) * width + x].toFixed(3)}`
       + (layer.field ? `. It sees ${layer.field}x${layer.field} pixels.` : "");
     const patch = at("patch").style, scale = 112 / 28;
     patch.display = layer.field ? "block" : "none";
@@ -105,8 +109,8 @@
       if (misread && !wrong) make("span", at("digits"), {textContent: "|"});
       wrong = Boolean(misread);
       const title = `test digit ${index}, a ${label}`;
-      const button = make("button", at("digits"), {type: "button", title}), canvas = make("canvas", button, {width: 28, height: 28});
-      button.setAttribute("aria-label", title);
+      const button = make("button", at("digits"), {type: "button", title, "aria-label": title});
+      const canvas = make("canvas", button, {width: 28, height: 28});
       mnist.show(canvas, image, 28);
       button.onclick = () => {
         pad.draw([]);
