@@ -75,8 +75,7 @@ def train_epoch(
     """Trains on every batch once; the score is that of the moving weights, before each step.
 
     Args:
-        batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model; or, in place of labels,
-            logits (N, 10) to be learned, the largest of which counts as the label.
+        batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model.
         scheduler: stepped once per batch.
         name: of the epoch, for the progress bar and for errors.
         loss_function: of the logits and the labels.
@@ -107,7 +106,7 @@ def train_epoch(
             # Sums stay on the device: reading a number makes the host wait, so it is done rarely.
             losses.append(loss.detach())
             sizes.append(len(labels))
-            correct += (logits.argmax(dim=1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))).sum()
+            correct += (logits.argmax(dim=1) == labels).sum()
             if len(losses) % 50 == 0:
                 value = loss.item()
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)

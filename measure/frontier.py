@@ -45,5 +45,7 @@ def _show(ours: dict[str, float], others: list[dict[str, str]], cost: str, title
         axis.margins(x=0.2, y=0.1)
         axis.xaxis.set_major_formatter("{x:,g}")
         axis.xaxis.set_minor_formatter(lambda x, _: f"{x:,g}" if f"{x:e}"[0] in "25" else "")
-        axis.set(xlabel={"seconds": "training time (s)"}.get(cost, cost), ylabel="test accuracy, final epoch (%)")
+        axis.set(
+            xlabel={"seconds": "training time (s)"}.get(cost, cost), ylabel="test accuracy, final epoch, one view (%)"
+        )
         axis.grid(alpha=0.3, which="both")

@@ -14,7 +14,7 @@ from measure.results import read_results, recipes_of
 from measure.sweep import run, seeds_of
 from measure.weights import save_weights
 
-FIGURES = ("parameters", "epochs", "accuracy", "loss", "accuracies", "losses")
+FIGURES = ("parameters", "epochs", "accuracy", "loss", "views_accuracy", "views_loss", "accuracies", "losses")
 
 
 def differences(row: dict[str, str], again: dict[str, object]) -> list[str]:

@@ -49,12 +49,13 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     mean, std = recipe.normalize or mean_and_std(train.images)
     model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
     test_batches = Batches(test, 1000, mean, std, device=device)
-    settings = {}
+    loss_function = F.cross_entropy
     if recipe.num_teachers:
         batches = TaughtBatches(batches, teachers_of(recipe, split, device))
-        settings["loss_function"] = F.mse_loss
+        loss_function = batches.loss
+    parts = model, batches, test_batches, recipe.num_epochs, optimizer, scheduler
     start = time.perf_counter()
-    history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler, **settings)
+    history = fit(*parts, loss_function=loss_function)
     final, views = history.test[-1], None
     if recipe.num_views > 1:
         augmented = Batches(test, 1000, mean, std, augment=recipe.augment(), seed=seed, device=device)
@@ -67,8 +68,8 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
         "taught_by": taught_by(recipe),
         "accuracy": f"{final.accuracy:.2f}",
         "loss": f"{final.loss:.5f}",
-        "views_accuracy": views and f"{views.accuracy:.2f}",
-        "views_loss": views and f"{views.loss:.5f}",
+        "views_accuracy": f"{views.accuracy:.2f}" if views else "",
+        "views_loss": f"{views.loss:.5f}" if views else "",
         "train_seconds": f"{sum(history.seconds):.1f}",
         "total_seconds": f"{time.perf_counter() - start:.1f}",
         **made_on,
@@ -83,8 +84,13 @@ def teachers_of(recipe: Recipe, split: str, device: torch.device | str) -> list[
     """Returns the first runs of the recipe that teaches, of the same split: none has seen the images that score.
 
     Raises:
-        FileNotFoundError: one of them was not trained yet.
+        ValueError: there is no such recipe, or it normalizes images otherwise, so that it would see others.
+        FileNotFoundError: one of the runs was not trained yet.
     """
+    if recipe.teacher not in RECIPES:
+        raise ValueError(f"teacher {recipe.teacher!r} is no recipe; there are {', '.join(RECIPES)}")
+    if recipe.normalize != RECIPES[recipe.teacher].normalize:
+        raise ValueError(f"{recipe.teacher} cannot teach: it was trained on images that were normalized otherwise")
     first = FIRST_TRIAL if split == "validation" else 0
     seeds = range(first, first + recipe.num_teachers)
     return [to_device(load_weights(recipe.teacher, seed)[0], device) for seed in seeds]

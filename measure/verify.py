@@ -11,13 +11,7 @@ from collections.abc import Iterator
 from helpers.data import Batches, Split, load_mnist
 from helpers.recipes import RECIPES
 from helpers.train import evaluate
-from measure.results import read_results, read_table
-from measure.weights import load_weights
-
-
-def recorded(name: str) -> list[dict[str, str]]:
-    """Returns the rows of a recipe's runs on the test set."""
-    return read_results(name) + [row for row in read_table("weights") if row["recipe"] == name]
+from measure.weights import load_weights, recorded
 
 
 def difference(row: dict[str, str], test: Split, views: bool = False) -> float:

@@ -37,16 +37,27 @@ def path_of(name: str, seed: int) -> Path:
 
 
 def row_of(name: str) -> dict[str, str]:
-    """Returns the first recorded test run of a recipe whose weights are kept, those of results/weights.csv before all.
+    """Returns the first recorded test run of a recipe whose weights are kept.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    rows = [row for row in results.read_table("weights") if row["recipe"] == name] + results.read_results(name)
-    for row in rows:
+    for row in recorded(name):
         if path_of(name, int(row["seed"])).exists():
             return row
-    raise FileNotFoundError(f"no weights of {name} are kept: python -m measure.sweep {name} --split test makes them")
+    raise FileNotFoundError(f"no weights of {name} are kept: {_made_by(name, 0)} makes them")
+
+
+def recorded(name: str) -> list[dict[str, str]]:
+    """Returns the rows of a recipe's runs on the test set, those of results/weights.csv first."""
+    return [row for row in results.read_table("weights") if row["recipe"] == name] + results.read_results(name)
+
+
+def _made_by(name: str, seed: int) -> str:
+    """Returns the command that makes a run's weights: a sweep skips what has a row already."""
+    if any(row["seed"] == str(seed) for row in recorded(name)):
+        return f"python -m measure.remake {name} --seeds {seed}"
+    return f"python -m measure.sweep {name} --seeds {seed} --split {'test' if seed < FIRST_TRIAL else 'validation'}"
 
 
 def trained(name: str) -> tuple[nn.Module, float, float]:
@@ -66,9 +77,7 @@ def load_weights(name: str, seed: int) -> tuple[nn.Module, float, float]:
     """
     path = path_of(name, seed)
     if not path.exists():
-        split = "test" if seed < FIRST_TRIAL else "validation"
-        made_by = f"python -m measure.sweep {name} --seeds {seed} --split {split}"
-        raise FileNotFoundError(f"no weights of {name}, seed {seed}, are kept: {made_by} makes them")
+        raise FileNotFoundError(f"no weights of {name}, seed {seed}, are kept: {_made_by(name, seed)} makes them")
     weights = Weights(**torch.load(path, map_location="cpu", weights_only=True))
     model = RECIPES[name].model()
     model.load_state_dict(weights.state)

@@ -106,6 +106,8 @@ def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
         (["--set", "lr=0.1", "--split", "test"], "finished recipes only"),
         (["--set", "rate=0.1"], "settings are stages, num_epochs, lr,"),
         (["--set", "lr"], "not SETTING=VALUE"),
+        (["--set", "num_teachers=1"], "teacher '' is no recipe; there are tiny"),
+        (["--set", "teacher=tiny", "--set", "num_teachers=1", "--set", "normalize=(0, 1)"], "normalized otherwise"),
         (["--set", "lr=fast"], "lr is a number, got 'fast'"),
         (
             ["--set", "teacher=tiny", "--set", "num_teachers=1"],
@@ -187,7 +189,7 @@ def test_a_killed_sweep_goes_on_and_two_at_once_share_the_runs(tmp_path, monkeyp
 def captured(small):
     """What `fit` and the final scoring receive in a run."""
     seen = []
-    small.setattr(sweep, "fit", lambda *args: seen.append(args) or fit(*args))
+    small.setattr(sweep, "fit", lambda *args, **settings: seen.append(args) or fit(*args, **settings))
     small.setattr(sweep, "evaluate", lambda *args: seen.append(args) or evaluate(*args))
     return seen
 
@@ -321,7 +323,7 @@ def test_a_cycle_of_too_few_steps_says_what_to_do():
 def test_views_change_the_final_score_alone(small):
     one, many = (sweep.run(dataclasses.replace(TINY, num_views=n), 0, "test", "cpu")[0] for n in (1, 4))
     assert one["losses"] == many["losses"] and one["losses"].split()[-1] == one["loss"] == many["loss"]
-    assert one["views_loss"] is None and many["views_loss"] != many["loss"]
+    assert one["views_loss"] == "" and many["views_loss"] != many["loss"]
 
 
 def test_unknown_recipe_is_named(small, capsys):

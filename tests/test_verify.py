@@ -4,12 +4,17 @@ import pytest
 
 from helpers.recipes import RECIPES
 from measure import verify, weights
+from measure.results import read_results
 from measure.weights import row_of
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_weights_score_what_their_row_says(mnist, name):
     assert verify.difference(row_of(name), mnist[1]) <= 1
+
+
+def test_weights_of_a_recorded_run_made_again_score_what_its_row_says(mnist):
+    assert verify.difference(read_results("notebook")[0], mnist[1]) <= 1
 
 
 def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys):
@@ -22,6 +27,10 @@ def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"smallest, seed {row['seed']}: 2 images more or less than its row says"
     assert lines[1].startswith("no weights of smallest, seed 77, are kept: python -m measure.sweep smallest --seeds 77")
+    with pytest.raises(
+        FileNotFoundError, match=r"seed 0, are kept: python -m measure\.remake smallest --seeds 0 makes"
+    ):
+        weights.load_weights("smallest", 0)  # whose row is there, so that a sweep would skip it
     assert lines[2] == "1 of 3 runs are confirmed by their weights"
 
 
