@@ -7,11 +7,9 @@ run at once, also of the same recipe: they share the runs among them.
 """
 
 import argparse
-import ast
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields, replace
 
 import torch
@@ -25,7 +23,7 @@ from helpers.model import count_parameters, to_device
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
 from measure.machine import describe
-from measure.results import append_result, locks, read_results, read_table, recipes_of, table, trials
+from measure.results import append_result, locks, read_results, read_table, recipes_of, table, trials, value_of
 from measure.weights import FIRST_TRIAL, Weights, load_weights, save_weights
 
 
@@ -163,8 +161,7 @@ def change(text: str) -> tuple[str, object]:
     types = {field.name: field.type for field in fields(Recipe)}
     if name not in types or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=VALUE; settings are {', '.join(types)}")
-    with suppress(SyntaxError, ValueError):  # a word, such as the name of an activation, stays one
-        value = ast.literal_eval(value)
+    value = value_of(value)
     if types[name] in (int, float) and not isinstance(value, (int, float)):
         raise argparse.ArgumentTypeError(f"{name} is a number, got {value!r}")
     return name, value

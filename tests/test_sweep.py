@@ -32,6 +32,7 @@ def small(mnist, monkeypatch, tmp_path):
     monkeypatch.setattr(sweep, "RECIPES", {"tiny": TINY})
     monkeypatch.setattr(results, "RECIPES", {"tiny": TINY})
     monkeypatch.setattr(weights, "RECIPES", {"tiny": TINY})
+    monkeypatch.setattr(remake, "RECIPES", {"tiny": TINY})
     return monkeypatch
 
 
@@ -257,6 +258,21 @@ def test_recorded_runs_are_trained_again_and_compared(small, capsys):
     (row,) = results.read_results("tiny")
     results.write_table("tiny", [row | {"loss": "0.00001"}])
     assert remake.main() == 1 and "loss 0.00001, now " in capsys.readouterr().out
+
+
+def test_trials_are_trained_again_by_the_settings_of_their_rows(small, capsys):
+    sweep_main(small, "tiny", "--set", "lr=0.2", "--set", "activation=SiLU", "--set", "stages=((3,),(2,2))")
+    (row,) = results.read_table("trials")
+    small.setattr("sys.argv", ["remake", "trials", "--split", "validation", "--seeds", "100"])
+    assert remake.main() == 0 and "1 of 1 runs are the same" in capsys.readouterr().out
+    results.write_table("trials", [row | {"settings": row["settings"].replace("lr=0.2", "lr=0.1")}])
+    assert remake.main() == 1 and f"loss {row['loss']}, now " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [*RECIPES, "variants"])
+def test_a_row_holds_its_whole_recipe(name):
+    for recipe in results.recipes_of(name).values():
+        assert results.recipe_of({"settings": str(recipe)}) == recipe
 
 
 def test_tables_are_of_the_final_epoch(small):
