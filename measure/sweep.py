@@ -56,8 +56,7 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     history = fit(*parts, loss_function=loss_function)
     final, views = history.test[-1], None
     if recipe.num_views > 1:
-        augmented = Batches(test, 1000, mean, std, augment=recipe.augment(), seed=seed, device=device)
-        views = evaluate(model, augmented, recipe.num_views)
+        views = evaluate(model, recipe.view_batches(test, mean, std, seed, device), recipe.num_views)
     figures = {
         "seed": seed,
         "split": split,

@@ -228,6 +228,14 @@ def test_final_views_are_augmented_and_as_many_as_the_recipe_says(captured):
     assert views.generator.initial_seed() == 5
 
 
+def test_views_are_as_strong_as_the_recipe_says(mnist):
+    split, seen = Split(*(part[:10] for part in mnist[1])), []
+    views = dataclasses.replace(TINY, fade=2, view_strength=0.25).view_batches(split, 0, 1, 0, "cpu")
+    views.augment = lambda images, generator, strength: seen.append(strength) or images
+    list(views), list(views)
+    assert seen == [0.25, 0.25]
+
+
 def test_augmentation_fades_over_the_last_epochs(mnist):
     split = Split(mnist[0].images[:1000], mnist[0].labels[:1000])
     batches = dataclasses.replace(TINY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
