@@ -18,6 +18,9 @@ from helpers.recipes import RECIPES, Recipe
 from measure.variants import VARIANTS
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+# Seeds of the runs that the test set scores, committed with the recipe, before its first row.
+SEEDS = {"baseline": [0], "notebook": range(10), "smallest": range(10), "accurate": [0, *range(4, 13)]}
+SEEDS |= {"fastest": range(20)}
 
 
 def recipes_of(name: str) -> dict[str, Recipe]:
