@@ -1,11 +1,15 @@
-"""What accuracy costs: our recipes with their spread beside the single runs that others published."""
+"""What accuracy costs: our recipes with their spread beside the single runs that others published.
+
+results/submissions.csv holds public submissions of the same assignment, whose logs name every epoch.
+"""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from helpers.model import count_parameters
-from helpers.plot import BLUE, ORANGE, File, drawing, show_target
+from helpers.plot import BLUE, GREY, ORANGE, File, drawing, show_target
 from helpers.recipes import RECIPES
-from measure.results import accuracy_of, read_table
+from measure.results import accuracy_of, read_results, read_table
 from measure.times import key_of
 
 LARGEST = 30_000  # parameters; what is published and larger plays another game
@@ -15,7 +19,7 @@ def show_parameters(path: File = None) -> None:
     """Shows the accuracy over the number of parameters."""
     ours = {name: count_parameters(recipe.model()) for name, recipe in RECIPES.items()}
     others = [row for row in read_table("published") if int(row["parameters"]) < LARGEST]
-    _show(ours, others, "parameters", "Accuracy against size", path)
+    _show(ours, others, "parameters", "Accuracy against size", path, read_table("submissions"))
 
 
 def show_seconds(path: File = None) -> None:
@@ -27,19 +31,34 @@ def show_seconds(path: File = None) -> None:
     _show(ours, others, "seconds", "Accuracy against training time", path)
 
 
-def _show(ours: dict[str, float], others: list[dict[str, str]], cost: str, title: str, path: File) -> None:
+def _show(
+    ours: dict[str, float],
+    others: list[dict[str, str]],
+    cost: str,
+    title: str,
+    path: File,
+    submissions: Sequence[dict[str, str]] = (),
+) -> None:
     with drawing(8, 4.8, f"{title}: ours ± standard deviation over seeds, others single runs", path) as axis:
-        points = {name: (x, *accuracy_of(name)) for name, x in ours.items() if name != "baseline"}
+        if submissions:
+            xs, ys = ([float(row[column]) for row in submissions] for column in (cost, "final_accuracy"))
+            axis.plot(xs, ys, ".", color=GREY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)
+            axis.legend(loc="lower left")
+        measured = {name: x for name, x in ours.items() if name != "baseline" and read_results(name)}
+        points = {name: (x, *accuracy_of(name)) for name, x in measured.items()}
         for name, (x, mean, spread) in points.items():
             axis.errorbar(x, mean, spread, fmt="o", color=BLUE, capsize=4)
             # The name stands above, or below if another of our points is there.
             side = -1 if any(y > mean and 0.8 < z / x < 1.25 for z, y, _ in points.values()) else 1
             place = {"xytext": (0, 9 * side), "textcoords": "offset points", "ha": "center", "va": "center"}
             axis.annotate(name, (x, mean + side * spread), color=BLUE, **place)
-        for row in others:
-            point = float(row[cost]), float(row["accuracy"])
-            axis.plot(*point, "s", color=ORANGE, fillstyle="none")
-            axis.annotate(row["name"], point, (7, -12), textcoords="offset points", color=ORANGE, fontsize=9)
+        named = {row["name"]: (float(row[cost]), float(row["accuracy"])) for row in others}
+        for name, (x, y) in named.items():
+            axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
+            # Below its point, or above if another name begins to the left of it at the same height.
+            crowded = any(1 < x / z < 1.8 and abs(y - w) < 0.05 for z, w in named.values())
+            style = {"color": ORANGE, "fontsize": 9, "bbox": {"color": "white", "alpha": 0.7, "pad": 0.5}}
+            axis.annotate(name, (x, y), (7, 6 if crowded else -13), textcoords="offset points", **style)
         show_target(axis, 99.4)
         axis.set_xscale("log")
         axis.margins(x=0.2, y=0.1)
