@@ -298,7 +298,7 @@ def show_dots(
     title: str = "",
     path: File = None,
 ) -> None:
-    """Shows the values of each row as small dots, and their mean as a large one, on a logarithmic axis.
+    """Shows the values of each row as small dots, and their mean as a large symbol, on a logarithmic axis.
 
     A line parts the rows where the name before their colon changes.
 
@@ -313,8 +313,8 @@ def show_dots(
             mean = sum(values) / len(values)
             within = 1 / (1 + noise) <= mean / reference <= 1 + noise
             marker, color = ("o", GREY) if within else (">", ORANGE) if mean > reference else ("<", BLUE)
-            axis.plot(values, [y] * len(values), ".", color=color, markersize=5, alpha=0.7)
-            axis.plot(mean, y, marker, color=color, markersize=8, fillstyle="none" if within else "full")
+            axis.plot(mean, y, marker, color=color, markersize=9, fillstyle="none" if within else "full")
+            axis.plot(values, [y] * len(values), ".", color=BLACK, markersize=3.5)
         topics = [label.partition(":")[0] for label in rows]
         for y in range(1, len(rows)):
             if topics[y] != topics[y - 1]:
