@@ -1,6 +1,8 @@
 """The workbook's formulas, evaluated by a spreadsheet engine that is not our code, against autograd."""
 
 import re
+import shutil
+import subprocess
 import warnings
 
 import openpyxl
@@ -107,12 +109,12 @@ def autograd_training(lr: float, weights=WEIGHTS) -> list[dict[str, float]]:
 
 def assert_table(measured, expected):
     for row, known in zip(measured, expected, strict=True):
-        assert row == pytest.approx(known, abs=1e-9)
+        assert row == pytest.approx(known, rel=1e-9, abs=1e-12)
 
 
 def assert_lesson(measured, rows):
-    new = {f"new {name}": rows[1][name] for name in W}
-    assert measured == pytest.approx({name: x for name, x in rows[0].items() if name not in W} | new, abs=1e-9)
+    known = {name: x for name, x in rows[0].items() if name not in W} | {f"new {name}": rows[1][name] for name in W}
+    assert measured == pytest.approx(known, rel=1e-9, abs=1e-12)
 
 
 def test_all_sheets_equal_autograd(engine):
@@ -123,7 +125,7 @@ def test_all_sheets_equal_autograd(engine):
         expected = autograd_training(lr)
         assert_table(table(solution, RATES, BLOCKS[k]), expected)
         shown = [number(solution, RATES, FIRST_ROW + n, 1 + k) for n in range(ITERATIONS + 1)]
-        assert shown == pytest.approx([row["E_total"] for row in expected], abs=1e-9)
+        assert shown == pytest.approx([row["E_total"] for row in expected], rel=1e-9)
 
 
 def test_changed_cells_flow_through(engine):
@@ -220,3 +222,27 @@ def test_heads_stay_in_sight_and_are_not_cut(committed):
     for sheet in committed.worksheets:
         (title,) = [cell for cell in sheet[1] if cell.value]
         assert sheet.row_dimensions[1].height >= 1.4 * title.font.size
+
+
+def test_the_readme_counts_the_formulas(committed):
+    cells = [cell.value for sheet in committed for row in sheet.iter_rows() for cell in row]
+    numbers = [cell for cell in cells if str(cell).startswith("=") and "&" not in cell]
+    readme = (PATH.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"all {len(numbers):,} formulas of the workbook" in readme
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_libreoffice_calculates_the_same(tmp_path, committed):
+    """From the formulas alone; the cached values are gone."""
+    path, results = tmp_path / "book.xlsx", tmp_path / "calculated"
+    openpyxl.load_workbook(PATH).save(path)
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = ["soffice", "--headless", profile, "--convert-to", "xlsx", "--outdir", results, path]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    known, calculated = (openpyxl.load_workbook(file, data_only=True) for file in (PATH, results / "book.xlsx"))
+    for sheet in committed:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if str(cell.value).startswith("="):
+                    a, b = (book[sheet.title][cell.coordinate].value for book in (known, calculated))
+                    assert a == b or abs(a - b) <= 1e-14, f"{sheet.title}, {cell.coordinate}"

@@ -111,10 +111,11 @@ STEPS = [
 FORMULAS = {name: text for step in STEPS[:-1] for name, text in step.formulas.items()}
 COLUMNS = [*W, *FORMULAS]  # of the table: a row is an iteration
 UPDATE = STEPS[-1]
+SMALL = {name for step in STEPS[5:7] for name in step.formulas if name.startswith("∂E")}  # shown with an exponent
 
 # Rows are counted from 0. The two tables begin alike, and their head stays in sight.
 RATE_ROW, BAND_ROW, NAME_ROW, FORMULA_ROW, FIRST_ROW = 2, 3, 4, 5, 6
-FIRST_BLOCK = 17  # column of the second table's first block; the chart stands before it
+FIRST_BLOCK = 15  # column of the second table's first block; the chart stands before it
 
 # Cells of the lesson: the yellow ones, then those of the first iteration, step by step in three panels.
 GIVEN = dict(zip(["i1", "i2", "t1", "t2", "lr", *W], [*INPUTS, *TARGETS, 0.5, *WEIGHTS], strict=True))
@@ -212,7 +213,7 @@ def styles_of(book) -> dict:
 def _write_lesson(book, sheet, styles, num_iterations: int) -> None:
     for column in PANELS:
         sheet.set_column(column, column, 10)
-        sheet.set_column(column + 1, column + 1, 31)
+        sheet.set_column(column + 1, column + 1, 31 if column else 22)  # the chain rule's products are long
         sheet.set_column(column + 2, column + 2, 11)
         sheet.set_column(column + 3, column + 3, 2)
     _write_titles(
@@ -248,7 +249,7 @@ def _write_step(sheet, styles, k: int, values: dict[str, float]) -> None:
     for name, text in STEPS[k].formulas.items():
         name = f"new {name}" if k == 7 else name
         row, last = CELLS[name]
-        style = styles["small" if name.startswith("∂E") else "number"]
+        style = styles["small" if name in SMALL else "number"]
         sheet.write(row, column, name, styles["name"])
         sheet.write(row, column + 1, in_words(text), styles["words"])
         sheet.write_formula(row, last, "=" + text.format_map(NAMES), style, values[name])
@@ -288,16 +289,17 @@ def _write_rates(book, sheet, styles, num_iterations: int) -> None:
         rate = xl_rowcol_to_cell(RATE_ROW, 1 + k, row_abs=True, col_abs=True)
         sheet.write(RATE_ROW, 1 + k, lr, styles["given"])
         sheet.write(BAND_ROW, 1 + k, "E_total", styles["name 2"])
-        for row, column in ((NAME_ROW, 1 + k), (RATE_ROW, first)):
-            sheet.write_formula(row, column, f'="lr = "&{rate}', styles["name"], f"lr = {lr:g}")
+        for row, column, style in ((NAME_ROW, 1 + k, "name 2"), (RATE_ROW, first, "name")):
+            sheet.write_formula(row, column, f'="lr = "&{rate}', styles[style], f"lr = {lr:g}")
         sheet.write(FORMULA_ROW, 1 + k, in_words(FORMULAS["E_total"]), styles["formula 2"])
         _write_block(sheet, styles, first, rate, rows)
         for n, row in enumerate(rows):
             cell = xl_rowcol_to_cell(FIRST_ROW + n, first + COLUMNS.index("E_total"))
             sheet.write_formula(FIRST_ROW + n, 1 + k, f"={cell}", styles["number"], row.forward.E_total)
     curves = [(RATES, NAME_ROW, 1 + k) for k in range(len(LEARNING_RATES))]
-    chart = _error_chart(book, curves, num_iterations, (760, 440))
-    sheet.insert_chart(FIRST_ROW + 1, 8, chart, {"description": "The error over the iterations at six learning rates"})
+    chart = _error_chart(book, curves, num_iterations, (600, 420))
+    text = {"description": "The error over the iterations at six learning rates", "x_offset": 15}
+    sheet.insert_chart(FIRST_ROW + 1, 7, chart, text)
     sheet.print_area(0, 0, FIRST_ROW + num_iterations, FIRST_BLOCK - 1)
 
 
@@ -335,7 +337,7 @@ def _write_block(sheet, styles, first: int, lr: str, rows: list[Iteration]) -> N
         formulas = {name: NAMES[name] if n == 0 else UPDATE.formulas[name].format_map(above) for name in W}
         formulas |= {name: text.format_map(here) for name, text in FORMULAS.items()}
         for name, value in values_of(row).items():
-            style = styles["small" if name.startswith("∂E") else "number"]
+            style = styles["small" if name in SMALL else "number"]
             sheet.write_formula(line, place[name], f"={formulas[name]}", style, value)
 
 
