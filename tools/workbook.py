@@ -224,12 +224,7 @@ def _write_lesson(book, sheet, styles, num_iterations: int) -> None:
         "Change a yellow cell, and all three sheets follow. A formula writes w_1 for w1, since W1 is the address"
         " of a cell, and dE_dw1 for ∂E/∂w1.",
     )
-    sheet.write(3, 0, "Given", styles["bold"])
-    for name, value in GIVEN.items():
-        row, column = CELLS[name]
-        sheet.write(row, column - 2, name, styles["name"])
-        sheet.write(row, column - 1, MEANING[name[0]], styles["words"])
-        sheet.write(row, column, value, styles["given"])
+    _write_given(sheet, styles)
     sheet.insert_image(3, 4, "network.png", {"image_data": _diagram(), "description": "The network and its names"})
     chart = _error_chart(book, [(TABLE, RATE_ROW, 1 + COLUMNS.index("E_total"))], num_iterations, (370, 300))
     sheet.insert_chart(3, 8, chart, {"description": "The error over the iterations"})
@@ -239,6 +234,15 @@ def _write_lesson(book, sheet, styles, num_iterations: int) -> None:
         _write_step(sheet, styles, k, first if k < 7 else {f"new {name}": second[name] for name in W})
     sheet.freeze_panes(2, 0)
     sheet.hide_gridlines(2)
+
+
+def _write_given(sheet, styles) -> None:
+    sheet.write(3, 0, "Given", styles["bold"])
+    for name, value in GIVEN.items():
+        row, column = CELLS[name]
+        sheet.write(row, column - 2, name, styles["name"])
+        sheet.write(row, column - 1, MEANING[name[0]], styles["words"])
+        sheet.write(row, column, value, styles["given"])
 
 
 def _write_step(sheet, styles, k: int, values: dict[str, float]) -> None:
@@ -282,6 +286,16 @@ def _write_rates(book, sheet, styles, num_iterations: int) -> None:
         " To the right of the chart: every column of each training.",
     )
     _write_iterations(sheet, styles, num_iterations)
+    _write_errors(sheet, styles, num_iterations)
+    curves = [(RATES, NAME_ROW, 1 + k) for k in range(len(LEARNING_RATES))]
+    chart = _error_chart(book, curves, num_iterations, (600, 420))
+    text = {"description": "The error over the iterations at six learning rates", "x_offset": 15}
+    sheet.insert_chart(FIRST_ROW + 1, 7, chart, text)
+    sheet.print_area(0, 0, FIRST_ROW + num_iterations, FIRST_BLOCK - 1)
+
+
+def _write_errors(sheet, styles, num_iterations: int) -> None:
+    """Writes each learning rate's block, and its errors on the left."""
     sheet.write(RATE_ROW, 0, "lr", styles["name"])
     sheet.set_column(1, FIRST_BLOCK + len(LEARNING_RATES) * (len(COLUMNS) + 1), 12.5)
     for k, lr in enumerate(LEARNING_RATES):
@@ -296,11 +310,6 @@ def _write_rates(book, sheet, styles, num_iterations: int) -> None:
         for n, row in enumerate(rows):
             cell = xl_rowcol_to_cell(FIRST_ROW + n, first + COLUMNS.index("E_total"))
             sheet.write_formula(FIRST_ROW + n, 1 + k, f"={cell}", styles["number"], row.forward.E_total)
-    curves = [(RATES, NAME_ROW, 1 + k) for k in range(len(LEARNING_RATES))]
-    chart = _error_chart(book, curves, num_iterations, (600, 420))
-    text = {"description": "The error over the iterations at six learning rates", "x_offset": 15}
-    sheet.insert_chart(FIRST_ROW + 1, 7, chart, text)
-    sheet.print_area(0, 0, FIRST_ROW + num_iterations, FIRST_BLOCK - 1)
 
 
 def _write_titles(sheet, styles, column: int, title: str, note: str) -> None:
