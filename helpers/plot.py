@@ -365,6 +365,8 @@ def show_panels(
             axis.legend()
         for axis in axes[-1]:
             axis.set(xlabel=xlabel)
+        for axis in axes.flat[len(panels) :]:
+            axis.axis("off")
         for axis in axes[:, 0]:
             axis.set(ylabel=ylabel)
 
