@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from IPython.display import Image, display
+import torch.nn.functional as F
+from IPython.display import Image, Markdown, display
 from torch import Tensor
 
 # A backend that the user's shell names may not exist here; matplotlib would then not even be imported.
 if not os.environ.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
     os.environ.pop("MPLBACKEND", None)
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -89,10 +91,7 @@ def show_curves(
         log: makes both axes logarithmic.
     """
     with drawing(7.5, 4.2, title, path) as axis:
-        styles = zip([BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK], ["-", "--", "-.", ":", "-", "--"], "osD^vx")
-        for (name, points), (colour, line, marker) in zip(curves.items(), styles):
-            xs, ys = zip(*points)
-            axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
+        _draw_curves(axis, curves)
         if target is not None:
             show_target(axis, target, target_name)
         if log:
@@ -103,6 +102,112 @@ def show_curves(
         axis.grid(alpha=0.3)
         if len(curves) > 1:
             axis.legend()
+
+
+def _draw_curves(axis: Axes, curves: dict[str, Sequence[tuple[float, float]]]) -> None:
+    """Draws each curve that has points."""
+    styles = zip([BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK], ["-", "--", "-.", ":", "-", "--"], "osD^vx")
+    for (name, points), (colour, line, marker) in zip(curves.items(), styles):
+        if points:
+            xs, ys = zip(*points)
+            axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
+
+
+def show_training(
+    rates: Sequence[float],
+    losses: dict[str, Sequence[tuple[float, float]]],
+    *,
+    title: str = "",
+    ylim: tuple[float, float] | None = None,
+    path: File = None,
+) -> None:
+    """Draws the learning rate of each step, and beside it curves of losses by epoch, over the same epochs."""
+    num_epochs = max(x for points in losses.values() for x, _ in points)
+    with drawing(11, 4, title, path, ncols=2) as (left, right):
+        left.plot([num_epochs * i / len(rates) for i in range(len(rates))], rates, color=BLUE)
+        left.set(ylabel="learning rate", title=f"{len(rates):,} steps")
+        _draw_curves(right, losses)
+        right.set(ylabel="cross-entropy (nats per image)", title="loss", ylim=ylim)
+        right.legend()
+        for axis in (left, right):
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            axis.set(xlabel="epoch", xlim=(0, num_epochs + 0.2))
+            axis.grid(alpha=0.3)
+
+
+def _write_numbers(axis: Axes, values: Tensor, name: str, limit: float, digits: int) -> None:
+    """Draws a small table of numbers as colored squares: orange below zero, white at zero, purple above."""
+    axis.imshow(values.numpy(), cmap="PuOr", vmin=-limit, vmax=limit)
+    for row, numbers in enumerate(values.tolist()):
+        for column, number in enumerate(numbers):
+            color = "white" if abs(number) > 0.7 * limit else "black"
+            axis.text(column, row, f"{number:.{digits}f}", ha="center", va="center", fontsize=9, color=color)
+    axis.set_title(name, fontsize=10)
+    axis.axis("off")
+
+
+def show_numbers(
+    arrays: dict[str, Tensor],
+    *,
+    image: Tensor | None = None,
+    corner: tuple[int, int] = (0, 0),
+    digits: int = 2,
+    title: str = "",
+    path: File = None,
+) -> None:
+    """Shows small arrays (H, W) side by side, with each of their numbers.
+
+    Args:
+        image: (H, W), shown before them. A square marks where the first array was cut out of it.
+        corner: row and column of that square.
+        digits: after the decimal point.
+    """
+    count, limit = len(arrays) + (image is not None), max(float(array.abs().max()) for array in arrays.values())
+    with drawing(2.9 * count, 3.3, title, path, ncols=count, squeeze=False) as axes:
+        axes = list(axes[0])
+        if image is not None:
+            first, axis = next(iter(arrays.values())), axes.pop(0)
+            axis.imshow(image.numpy(), cmap="gray_r")
+            (row, column), (height, width) = corner, first.shape
+            place = (column - 0.5, row - 0.5)
+            axis.add_patch(Rectangle(place, width, height, fill=False, edgecolor=ORANGE, linewidth=2))
+            axis.set_title(f"row {row}, column {column}", fontsize=10)
+            axis.axis("off")
+        for axis, (name, array) in zip(axes, arrays.items()):
+            _write_numbers(axis, array, name, limit, digits)
+
+
+def show_maps(rows: dict[str, Tensor], *, size: float = 0.42, title: str = "", path: File = None) -> None:
+    """Shows the maps of each layer in a row of its own.
+
+    A row with negative numbers is drawn orange below zero and purple above, any other one dark on light. All maps
+    of a row share one scale.
+
+    Args:
+        rows: maps (C, H, W) by the name of what made them.
+        size: width of each map in inches.
+    """
+    columns, side, cell = max(len(maps) for maps in rows.values()), 84, 96  # many sizes of maps divide 84
+    picture = torch.ones(len(rows) * cell, columns * cell, 4)
+    for i, maps in enumerate(rows.values()):
+        limit = max(float(maps.abs().max()), 1e-12)
+        colors = colormaps["PuOr"]((maps / limit + 1) / 2) if maps.min() < 0 else colormaps["gray_r"](maps / limit)
+        wide = F.interpolate(torch.as_tensor(colors).float().movedim(-1, 1), (side, side))  # (C, 4, side, side)
+        for k, one in enumerate(F.pad(wide, (2, 2, 2, 2), value=0.6).movedim(1, -1)):
+            picture[i * cell : i * cell + side + 4, k * cell : k * cell + side + 4] = one
+    picture[..., 3] = 1
+    with drawing(size * columns + 2.2, size * len(rows) + 0.6, title, path) as axis:
+        axis.imshow(picture.numpy(), interpolation="antialiased")
+        axis.set_yticks([i * cell + side / 2 for i in range(len(rows))], rows, fontsize=9)
+        axis.set_xticks([])
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Shows a table whose first column is text and whose others are numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    display(Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)))
 
 
 def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:

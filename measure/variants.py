@@ -1,11 +1,31 @@
 """The notebook's recipe, shortened, with one thing changed at a time: what notebook 3 measures."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+from torch import nn
 
 from helpers.recipes import RECIPES, Recipe
 
+
+@dataclass(frozen=True)
+class Variant(Recipe):
+    """A recipe with a choice that only this comparison needs."""
+
+    pool_last: bool = False  # batch norm and activation before each pooling, on all pixels of its convolution
+
+    def model(self) -> nn.Module:
+        network = super().model()
+        if self.pool_last:
+            layers = list(network.layers)
+            for i in [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]:
+                pool, norm, activation = layers[i : i + 3]
+                layers[i : i + 3] = [norm, activation, pool]
+            network.layers = nn.Sequential(*layers)
+        return network
+
+
 # Two epochs show the differences and leave time for many variants and several seeds of each.
-OURS = replace(RECIPES["notebook"], num_epochs=2)
+OURS = Variant(**vars(replace(RECIPES["notebook"], num_epochs=2)))
 
 # The changes by topic; the topics are those of the course.
 CHANGES: dict[str, dict[str, dict]] = {
@@ -42,6 +62,7 @@ CHANGES: dict[str, dict[str, dict]] = {
         "none, learning rate 0.02": {"num_norms": 0, "lr": 0.02},
         "first three convolutions": {"num_norms": 3},
         "after the output too": {"num_norms": 7},
+        "before the pooling": {"pool_last": True},
     },
     "normalisation": {
         "pixels of 0 to 1": {"normalize": (0.0, 1.0)},
@@ -70,7 +91,7 @@ CHANGES: dict[str, dict[str, dict]] = {
     "optimiser": {"Muon": {"muon_lr": 0.05, "lr": 0.05}},
 }
 
-VARIANTS: dict[str, Recipe] = {
+VARIANTS: dict[str, Variant] = {
     "ours": OURS,
     **{
         f"{topic}: {label}": replace(OURS, **change)
