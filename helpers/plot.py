@@ -141,8 +141,9 @@ def _write_numbers(axis: Axes, values: Tensor, name: str, limit: float, digits: 
     for row, numbers in enumerate(values.tolist()):
         for column, number in enumerate(numbers):
             color = "white" if abs(number) > 0.7 * limit else "black"
-            axis.text(column, row, f"{number:.{digits}f}", ha="center", va="center", fontsize=9, color=color)
-    axis.set_title(name, fontsize=10)
+            text = f"{round(number, digits) + 0:.{digits}f}"  # no "-0.00"
+            axis.text(column, row, text, ha="center", va="center", fontsize=12, color=color)
+    axis.set_title(name, fontsize=11)
     axis.axis("off")
 
 
@@ -171,7 +172,7 @@ def show_numbers(
             (row, column), (height, width) = corner, first.shape
             place = (column - 0.5, row - 0.5)
             axis.add_patch(Rectangle(place, width, height, fill=False, edgecolor=ORANGE, linewidth=2))
-            axis.set_title(f"row {row}, column {column}", fontsize=10)
+            axis.set_title(f"row {row}, column {column}", fontsize=11)
             axis.axis("off")
         for axis, (name, array) in zip(axes, arrays.items()):
             _write_numbers(axis, array, name, limit, digits)
@@ -202,6 +203,16 @@ def show_maps(rows: dict[str, Tensor], *, size: float = 0.42, title: str = "", p
         axis.set_xticks([])
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
+
+
+def show_bars(values: Sequence[float], xlabel: str, ylabel: str, *, title: str = "", path: File = None) -> None:
+    """Shows numbers from 0 to 1 as bars, in percent, the first one on top."""
+    with drawing(5, 2.8, title, path) as axis:
+        bars = axis.barh(range(len(values)), [100 * value for value in values], color=BLUE)
+        axis.bar_label(bars, [f"{100 * value:.1f}" if value >= 0.001 else "" for value in values], padding=3)
+        axis.set(xlabel=xlabel, ylabel=ylabel, yticks=range(len(values)), xlim=(0, 115))
+        axis.set_xticks(range(0, 101, 20))
+        axis.invert_yaxis()
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -12,6 +12,7 @@ from scipy.stats import t
 
 from helpers.files import write_whole
 from helpers.recipes import RECIPES, Recipe
+from helpers.train import History, Score
 from measure.variants import VARIANTS
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -113,6 +114,19 @@ def mean_curve(name: str, column: str) -> list[tuple[int, float]]:
     """Returns (epoch, mean over the runs on the test split) of `accuracies` or `losses`."""
     runs = [map(float, row[column].split()) for row in read_results(name)]
     return [(epoch, statistics.mean(values)) for epoch, values in enumerate(zip(*runs, strict=True), start=1)]
+
+
+def history_of(name: str, seed: int) -> History:
+    """Returns the test scores of a recorded run, epoch by epoch. Its scores while training were not recorded.
+
+    Raises:
+        ValueError: there is no such run.
+    """
+    row = next((row for row in read_results(name) if row["seed"] == str(seed)), None)
+    if row is None:
+        raise ValueError(f"results/{name}.csv has no run on the test split of seed {seed}")
+    curves = zip(row["accuracies"].split(), row["losses"].split(), strict=True)
+    return History(test=[Score(float(loss), round(100 * float(accuracy)), 10_000) for accuracy, loss in curves])
 
 
 def with_spread(values: Sequence[float], digits: int = 3) -> str:
