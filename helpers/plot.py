@@ -192,8 +192,9 @@ def show_maps(rows: dict[str, Tensor], *, size: float = 0.42, title: str = "", p
     picture = torch.ones(len(rows) * cell, columns * cell, 4)
     for i, maps in enumerate(rows.values()):
         limit = max(float(maps.abs().max()), 1e-12)
-        colors = colormaps["PuOr"]((maps / limit + 1) / 2) if maps.min() < 0 else colormaps["gray_r"](maps / limit)
-        wide = F.interpolate(torch.as_tensor(colors).float().movedim(-1, 1), (side, side))  # (C, 4, side, side)
+        name, scaled = ("PuOr", (maps / limit + 1) / 2) if maps.min() < 0 else ("gray_r", maps / limit)
+        colors = torch.from_numpy(colormaps[name](scaled.numpy())).float()  # (C, H, W, 4)
+        wide = F.interpolate(colors.movedim(-1, 1), (side, side))  # (C, 4, side, side)
         for k, one in enumerate(F.pad(wide, (2, 2, 2, 2), value=0.6).movedim(1, -1)):
             picture[i * cell : i * cell + side + 4, k * cell : k * cell + side + 4] = one
     picture[..., 3] = 1

@@ -403,3 +403,12 @@ def test_batch_norm_before_the_pooling_changes_the_order_alone():
     logits = ours(images)
     torch.manual_seed(1)
     assert not torch.allclose(other(images), logits, atol=1e-2)
+
+
+def test_the_history_of_a_recorded_run_is_its_row():
+    row = next(row for row in results.read_results("notebook") if row["seed"] == "3")
+    history = results.history_of("notebook", 3)
+    assert [f"{score.accuracy:.2f}" for score in history.test] == row["accuracies"].split()
+    assert [f"{score.loss:.5f}" for score in history.test] == row["losses"].split()
+    with pytest.raises(ValueError, match=r"notebook\.csv has no run .* of seed 99"):
+        results.history_of("notebook", 99)
