@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
 
-.PHONY: run test test-page lint notebooks images page colab clean
+.PHONY: run test test-page test-workbook lint notebooks images page colab clean
 
 run: $(READY)
 	$(PYTHON) -m tools.notebook notebooks/2_mnist.ipynb --output build
@@ -17,6 +17,10 @@ test-%: .venv-%/ready
 test-page: $(READY)
 	$(PYTHON) -m pip install --disable-pip-version-check -q "playwright>=1.48"
 	$(PYTHON) -m pytest tests/browser.py
+
+# The workbook's formulas in the LibreOffice that is installed.
+test-workbook: $(READY)
+	$(PYTHON) -m pytest tests/libreoffice.py
 
 lint: $(READY)
 	$(PYTHON) -m ruff check

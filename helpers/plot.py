@@ -239,27 +239,37 @@ def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path
 
 
 def show_neurons(
-    layers: dict[str, tuple[float, float]], weights: Sequence[float], *, title: str = "", path: File = None
+    layers: dict[str, tuple[float | None, float | None]],
+    weights: Sequence[float | None],
+    *,
+    size: tuple[float, float] = (8.5, 4.2),
+    radius: float = 26,
+    title: str = "",
+    path: File = None,
 ) -> None:
-    """Draws Part 1's 2-2-2 network, weights on the edges.
+    """Draws Part 1's 2-2-2 network, weights on the edges; of a value that is None, the name alone.
 
     Args:
         layers: two values by name, for inputs, hidden neurons, outputs and targets.
+        size: of the figure, in inches.
+        radius: of the neurons, in points.
     """
-    arrow = {"arrowstyle": "->", "color": GREY, "shrinkA": 26, "shrinkB": 26}
-    with drawing(8.5, 4.2, title, path) as axis:
+    arrow = {"arrowstyle": "->", "color": GREY, "shrinkA": radius, "shrinkB": radius}
+    with drawing(*size, title, path) as axis:
         for k, weight in enumerate(weights):
             (layer, edge), rows = divmod(k, 4), (1.0, 0.0)
             start, end = (2.0 * layer, rows[edge % 2]), (2.0 * layer + 2, rows[edge // 2])
             axis.annotate("", end, start, arrowprops=arrow)
             # A third of the way the four edges are apart, in the middle two of them would cross.
             x, y = (0.7 * a + 0.3 * b for a, b in zip(start, end))
-            axis.text(x, y + 0.05, f"w{k + 1} = {weight:.2f}", ha="center", fontsize=9, backgroundcolor="white")
+            text = f"w{k + 1}" if weight is None else f"w{k + 1} = {weight:.2f}"
+            axis.text(x, y + 0.05, text, ha="center", fontsize=9, bbox={"color": "white", "pad": 1})
         for i, ((name, values), colour) in enumerate(zip(layers.items(), [GREY, BLUE, ORANGE, "white"])):
             for k, (value, y) in enumerate(zip(values, (1.0, 0.0)), start=1):
                 x, ink = (2.0 * i, "white") if colour != "white" else (4.8, "black")
-                axis.plot(x, y, "o", markersize=52, color=colour, alpha=0.85)
-                axis.text(x, y, f"{name}{k}\n{value:.4g}", ha="center", va="center", fontsize=9, color=ink)
+                axis.plot(x, y, "o", markersize=2 * radius, color=colour, alpha=0.85)
+                text = f"{name}{k}" if value is None else f"{name}{k}\n{value:.4g}"
+                axis.text(x, y, text, ha="center", va="center", fontsize=9, color=ink)
         axis.set(xlim=(-0.5, 5.2), ylim=(-0.45, 1.45))
         axis.axis("off")
 

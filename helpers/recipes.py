@@ -47,6 +47,7 @@ class Recipe:
     teacher: str = ""  # the recipe whose runs teach the network, by squared errors of logits; see `TaughtBatches`
     num_teachers: int = 0
     num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
+    view_strength: float = 1  # a factor of the augmentation's bounds, for these views
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
     def __str__(self) -> str:
@@ -72,6 +73,11 @@ class Recipe:
         if self.fade:  # at the end training sees images as they are scored
             settings["strength"] = lambda epochs: min(1, (self.num_epochs - epochs) / self.fade)
         return Batches(split, self.batch_size, mean, std, **settings)
+
+    def view_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
+        """Returns batches in one order, each pass another view of the images, for `evaluate(..., num_views)`."""
+        settings = {"augment": self.augment(), "seed": seed, "device": device}
+        return Batches(split, 1000, mean, std, strength=lambda epochs: self.view_strength, **settings)
 
     def optimizer(self, model: nn.Module) -> Optimizer:
         """Returns SGD with momentum, or `Muon` if the recipe has a learning rate for it."""
@@ -101,7 +107,8 @@ class Recipe:
         """Returns all that reaches training, and `more`, such as the seed: what a checkpoint says of its run."""
         # Fading depends on the number of epochs, which without a cycle may otherwise grow.
         fading = {"full augmentation": self.num_epochs - self.fade} if self.fade else {}
-        return {name: value for name, value in asdict(self).items() if name != "num_views"} | fading | more
+        scoring = ("num_views", "view_strength")
+        return {name: value for name, value in asdict(self).items() if name not in scoring} | fading | more
 
     def set_up(
         self, split: Split, mean: float, std: float, seed: int, device: torch.device | str
@@ -160,8 +167,8 @@ RECIPES = {
         unpadded=(0, -2, -1),
         num_epochs=2,
         batch_size=256,
-        lr=0.1,
-        muon_lr=0.1,
+        lr=0.2,
+        muon_lr=0.06,
         cycle=0.1,
         anneal="linear",
         weight_decay=5e-4,

@@ -1,8 +1,9 @@
 """Trains recorded runs again and compares them to the last digit: `python -m measure.remake notebook --seeds 0`.
 
-The weights of a test run that is the same are kept, see `measure.weights`. Runs repeat with the same
-instruction set and number of threads; the row says which. An AVX-512 machine repeats what was made with AVX2
-under `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
+Each row is trained by its own settings, so trials repeat too: `python -m measure.remake trials --recipe smallest
+--split validation --seeds 100`. The weights of a test run that is the same are kept, see `measure.weights`.
+Runs repeat with the same instruction set and number of threads; the row says which. An AVX-512 machine repeats
+what was made with AVX2 under `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import sys
 
 import torch
 
-from measure.results import read_results, recipes_of
+from helpers.recipes import RECIPES
+from measure.results import read_table, recipe_of
 from measure.sweep import run, seeds_of
 from measure.weights import save_weights
 
@@ -25,21 +27,22 @@ def differences(row: dict[str, str], again: dict[str, object]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m measure.remake", description=__doc__)
     parser.add_argument("name", help="of results/NAME.csv")
-    parser.add_argument("--recipe", help="one of the variants; all of them by default")
+    parser.add_argument("--recipe", help="one of the table; all of them by default")
     parser.add_argument("--seeds", type=seeds_of, default=range(1), metavar="A-B")
     parser.add_argument("--split", choices=["validation", "test"], default="test")
     args = parser.parse_args()
-    rows = [row for row in read_results(args.name, args.split) if int(row["seed"]) in args.seeds]
+    rows = [row for row in read_table(args.name) if row["split"] == args.split and int(row["seed"]) in args.seeds]
     rows = [row for row in rows if args.recipe in (None, row["recipe"])]
     if not rows:
         parser.error(f"results/{args.name}.csv has no such rows on the {args.split} split")
     num_changed = 0
     for row in rows:
         torch.set_num_threads(int(row["threads"]))
-        again, weights = run(recipes_of(args.name)[row["recipe"]], int(row["seed"]), args.split, "cpu")
+        recipe = recipe_of(row)
+        again, weights = run(recipe, int(row["seed"]), args.split, "cpu")
         changes = differences(row, again)
         num_changed += bool(changes)
-        if not changes and args.split == "test":
+        if not changes and args.split == "test" and recipe == RECIPES[row["recipe"]]:
             save_weights(row["recipe"], int(row["seed"]), weights)
         print(f"{row['recipe']}, seed {row['seed']}: " + ("; ".join(changes) or "the same"), flush=True)
     print(f"{len(rows) - num_changed} of {len(rows)} runs are the same to the last digit")

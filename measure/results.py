@@ -1,10 +1,13 @@
 """What was measured: the rows of results/*.csv, written whole, read with care, and summed up."""
 
+import ast
 import csv
 import io
 import math
+import re
 import statistics
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,11 +19,27 @@ from helpers.train import History, Score
 from measure.variants import VARIANTS
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+# Seeds of the runs that the test set scores, committed with the recipe, before its first row.
+SEEDS = {"baseline": [0], "notebook": range(10), "smallest": range(10), "accurate": [0, *range(4, 13)]}
+SEEDS |= {"fastest": range(20)}
 
 
 def recipes_of(name: str) -> dict[str, Recipe]:
     """Returns the recipes whose runs `results/NAME.csv` keeps."""
     return VARIANTS if name == "variants" else {name: RECIPES[name]}
+
+
+def recipe_of(row: dict[str, str]) -> Recipe:
+    """Returns the recipe that a row's settings describe, whatever the recipe of its name is today."""
+    settings = (text.split("=", 1) for text in re.split(r", (?=\w+=)", row["settings"]))
+    return Recipe(**{name: value_of(text) for name, text in settings})
+
+
+def value_of(text: str) -> object:
+    """Returns what a setting's value means: a number, a tuple, None, or else a word, such as an activation's name."""
+    with suppress(SyntaxError, ValueError):
+        return ast.literal_eval(text)
+    return text
 
 
 def read_table(name: str) -> list[dict[str, str]]:

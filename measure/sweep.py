@@ -1,17 +1,15 @@
-"""Trains recipes over seeds, a row per run: `python -m measure.sweep notebook --seeds 0-9 --split test`.
+"""Trains recipes over seeds, a row per run: `python -m measure.sweep notebook --split test`.
 
 Trials are made on images held out of the training set, with seeds from 100 on, and any setting can be changed:
 `python -m measure.sweep smallest --set lr=0.1 --set fade=4 --seeds 100-102` adds rows to results/trials.csv. The test
-set scores finished recipes, with seeds below 100. A sweep that was killed goes on where it was. Several sweeps may
-run at once, also of the same recipe: they share the runs among them.
+set scores finished recipes, with the seeds that `measure.results.SEEDS` names. A sweep that was killed goes on where
+it was. Several sweeps may run at once, also of the same recipe: they share the runs among them.
 """
 
 import argparse
-import ast
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields, replace
 
 import torch
@@ -25,7 +23,7 @@ from helpers.model import count_parameters, to_device
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
 from measure.machine import describe
-from measure.results import append_result, locks, read_results, read_table, recipes_of, table, trials
+from measure.results import SEEDS, append_result, locks, read_results, read_table, recipes_of, table, trials, value_of
 from measure.weights import FIRST_TRIAL, Weights, load_weights, save_weights
 
 
@@ -58,8 +56,7 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     history = fit(*parts, loss_function=loss_function)
     final, views = history.test[-1], None
     if recipe.num_views > 1:
-        augmented = Batches(test, 1000, mean, std, augment=recipe.augment(), seed=seed, device=device)
-        views = evaluate(model, augmented, recipe.num_views)
+        views = evaluate(model, recipe.view_batches(test, mean, std, seed, device), recipe.num_views)
     figures = {
         "seed": seed,
         "split": split,
@@ -163,8 +160,7 @@ def change(text: str) -> tuple[str, object]:
     types = {field.name: field.type for field in fields(Recipe)}
     if name not in types or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=VALUE; settings are {', '.join(types)}")
-    with suppress(SyntaxError, ValueError):  # a word, such as the name of an activation, stays one
-        value = ast.literal_eval(value)
+    value = value_of(value)
     if types[name] in (int, float) and not isinstance(value, (int, float)):
         raise argparse.ArgumentTypeError(f"{name} is a number, got {value!r}")
     return name, value
@@ -183,20 +179,27 @@ def main() -> None:
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"
     )
     parser.add_argument("--split", choices=["validation", "test"], default="validation")
-    parser.add_argument("--seeds", type=seeds_of, metavar="A-B", help=f"a seed or a range, default {FIRST_TRIAL} or 0")
+    parser.add_argument(
+        "--seeds",
+        type=seeds_of,
+        metavar="A-B",
+        help=f"a seed or a range; default {FIRST_TRIAL}, or all for the test set",
+    )
     parser.add_argument("--set", type=change, action="append", default=[], dest="changes", metavar="SETTING=VALUE")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     if unknown := set(args.recipes) - set(names):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if args.split == "test" and (wrong := set(args.recipes) - set(SEEDS)):
+        parser.error(f"{', '.join(wrong)}: the test set scores finished recipes only, use --split validation")
     try:
         torch.zeros(1, device=args.device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         parser.error(f"device {args.device} cannot be used here, take cpu: {str(error).splitlines()[0]}")
-    first = 0 if args.split == "test" else FIRST_TRIAL
     try:
         for name in args.recipes:
-            sweep(name, args.seeds or range(first, first + 1), args.split, args.device, dict(args.changes))
+            seeds = args.seeds or (SEEDS[name] if args.split == "test" else [FIRST_TRIAL])
+            sweep(name, seeds, args.split, args.device, dict(args.changes))
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     if args.split == "validation" and args.recipes:

@@ -23,8 +23,10 @@ def difference(row: dict[str, str], test: Split, views: bool = False) -> float:
     name, seed = row["recipe"], int(row["seed"])
     model, mean, std = load_weights(name, seed)
     recipe = RECIPES[name]
-    augment = {"augment": recipe.augment(), "seed": seed} if views else {}
-    score = evaluate(model, Batches(test, 1000, mean, std, **augment), recipe.num_views if views else 1)
+    if views:
+        score = evaluate(model, recipe.view_batches(test, mean, std, seed, "cpu"), recipe.num_views)
+    else:
+        score = evaluate(model, Batches(test, 1000, mean, std))
     accuracy = float(row["views_accuracy" if views else "accuracy"])
     return round(abs(score.accuracy - accuracy) / 100 * score.total, 3)
 

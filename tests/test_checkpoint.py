@@ -120,7 +120,11 @@ OTHER = {
 
 
 def test_every_setting_that_reaches_training_is_tried():
-    assert OTHER.keys() == SGD.settings().keys() == {f.name for f in dataclasses.fields(Recipe)} - {"num_views"}
+    assert (
+        OTHER.keys()
+        == SGD.settings().keys()
+        == {f.name for f in dataclasses.fields(Recipe)} - {"num_views", "view_strength"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from helpers import plot
-from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, forward, train
+from helpers.backprop import INPUTS, TARGETS, WEIGHTS, forward
 from helpers.model import count_parameters
 from helpers.receptive_field import receptive_field
 from helpers.recipes import RECIPES
@@ -45,13 +45,6 @@ def main() -> None:
         WEIGHTS,
         title="The network of Part 1 before training",
         path=IMAGES / "backpropagation_network.png",
-    )
-    plot.show_curves(
-        {f"lr {lr}": [(n, row.forward.E_total) for n, row in enumerate(train(lr))] for lr in LEARNING_RATES},
-        "E_total",
-        xlabel="iteration",
-        title="Error at six learning rates",
-        path=IMAGES / "learning_rates.png",
     )
     model = RECIPES["notebook"].model()
     plot.show_network(

@@ -1,0 +1,83 @@
+"""How long a recipe trains beside an earlier commit: `python -m measure.compare 01a9e34 fastest`.
+
+Whole runs of both, one after the other, in turns, each in a process of its own; results/comparisons.csv keeps a row
+for each pair. Let nothing else run meanwhile.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+from helpers.download import data_root
+from helpers.recipes import RECIPES
+from measure.machine import ROOT, best_device, describe
+from measure.results import append_result
+
+# What both commits know. The first images warm up the machine.
+RUN = """
+import sys, time
+from helpers.data import Split, load_mnist, mean_and_std
+from helpers.recipes import RECIPES
+from helpers.train import train_epoch
+
+recipe, device = RECIPES[sys.argv[1]], sys.argv[2]
+train, _ = load_mnist()
+numbers = mean_and_std(train.images)
+model, batches, optimizer, scheduler = recipe.set_up(Split(*(part[:5000] for part in train)), *numbers, 0, device)
+train_epoch(model, batches, optimizer, scheduler)
+model, batches, optimizer, scheduler = recipe.set_up(train, *numbers, 0, device)
+start = time.perf_counter()
+for _ in range(recipe.num_epochs):
+    train_epoch(model, batches, optimizer, scheduler)  # it reads the loss, so the device has finished
+print(f"\\nseconds {time.perf_counter() - start}")
+"""
+
+
+def seconds_of_run(folder: Path, name: str, device: str) -> float:
+    """Trains a recipe with the code in `folder` and returns the seconds, without loading and scoring."""
+    environment = os.environ | {"MNIST_DATA": str(data_root().absolute()), "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", RUN, name, device]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name} cannot be trained with the code of {folder}:\n{done.stderr.strip()[-500:]}")
+    return float(done.stdout.split()[-1])
+
+
+def summary(pairs: list[tuple[float, float]]) -> str:
+    """Returns medians and ranges of (earlier, now), in seconds, and of their ratios."""
+    columns = {"earlier": [old for old, _ in pairs], "now": [new for _, new in pairs]}
+    ratios = [new / old for old, new in pairs]
+    times = [f"{name} {median(t):.1f} s ({min(t):.1f} to {max(t):.1f})" for name, t in columns.items()]
+    return f"{', '.join(times)}, ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), n = {len(pairs)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m measure.compare", description=__doc__)
+    parser.add_argument("commit", help="the earlier one")
+    parser.add_argument("recipe", choices=list(RECIPES), metavar="RECIPE", help=f"of {', '.join(RECIPES)}")
+    parser.add_argument("--runs", type=int, default=10, help="of each")
+    args = parser.parse_args()
+    code = subprocess.run(["git", "-C", ROOT, "archive", args.commit], capture_output=True, check=False)
+    if code.returncode:
+        parser.error(f"git knows no commit {args.commit}: {code.stderr.decode().strip()}")
+    device, pairs = best_device(), []
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=BytesIO(code.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        for _ in range(max(1, args.runs)):
+            pair = [seconds_of_run(where, args.recipe, device.type) for where in (Path(folder), ROOT)]
+            pairs.append(tuple(pair))
+            print(f"earlier {pair[0]:6.1f} s   now {pair[1]:6.1f} s   ratio {pair[1] / pair[0]:.2f}", flush=True)
+            times = {"earlier_seconds": f"{pair[0]:.2f}", "seconds": f"{pair[1]:.2f}"}
+            append_result("comparisons", {"recipe": args.recipe, "earlier": args.commit, **times, **describe(device)})
+    print(summary(pairs))
+
+
+if __name__ == "__main__":
+    main()
