@@ -16,7 +16,7 @@ from scipy.stats import t
 from helpers.files import write_whole
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import History, Score
-from measure.variants import VARIANTS
+from measure.variants import VARIANTS, make_recipe
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 # Seeds of the runs that the test set scores, committed with the recipe, before its first row.
@@ -32,7 +32,7 @@ def recipes_of(name: str) -> dict[str, Recipe]:
 def recipe_of(row: dict[str, str]) -> Recipe:
     """Returns the recipe that a row's settings describe, whatever the recipe of its name is today."""
     settings = (text.split("=", 1) for text in re.split(r", (?=\w+=)", row["settings"]))
-    return Recipe(**{name: value_of(text) for name, text in settings})
+    return make_recipe({name: value_of(text) for name, text in settings})
 
 
 def value_of(text: str) -> object:
