@@ -15,7 +15,8 @@ from scipy.stats import t
 
 from helpers.files import write_whole
 from helpers.recipes import RECIPES, Recipe
-from measure.variants import VARIANTS
+from helpers.train import History, Score
+from measure.variants import VARIANTS, make_recipe
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 # Seeds of the runs that the test set scores, committed with the recipe, before its first row.
@@ -31,7 +32,7 @@ def recipes_of(name: str) -> dict[str, Recipe]:
 def recipe_of(row: dict[str, str]) -> Recipe:
     """Returns the recipe that a row's settings describe, whatever the recipe of its name is today."""
     settings = (text.split("=", 1) for text in re.split(r", (?=\w+=)", row["settings"]))
-    return Recipe(**{name: value_of(text) for name, text in settings})
+    return make_recipe({name: value_of(text) for name, text in settings})
 
 
 def value_of(text: str) -> object:
@@ -132,6 +133,19 @@ def mean_curve(name: str, column: str) -> list[tuple[int, float]]:
     """Returns (epoch, mean over the runs on the test split) of `accuracies` or `losses`."""
     runs = [map(float, row[column].split()) for row in read_results(name)]
     return [(epoch, statistics.mean(values)) for epoch, values in enumerate(zip(*runs, strict=True), start=1)]
+
+
+def history_of(name: str, seed: int) -> History:
+    """Returns the test scores of a recorded run, epoch by epoch. Its scores while training were not recorded.
+
+    Raises:
+        ValueError: there is no such run.
+    """
+    row = next((row for row in read_results(name) if row["seed"] == str(seed)), None)
+    if row is None:
+        raise ValueError(f"results/{name}.csv has no run on the test split of seed {seed}")
+    curves = zip(row["accuracies"].split(), row["losses"].split(), strict=True)
+    return History(test=[Score(float(loss), round(100 * float(accuracy)), 10_000) for accuracy, loss in curves])
 
 
 def with_spread(values: Sequence[float], digits: int = 3) -> str:

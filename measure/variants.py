@@ -1,8 +1,33 @@
 """The notebook's recipe, shortened, with one thing changed at a time: what notebook 3 measures."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from torch import nn
 
 from helpers.recipes import RECIPES, Recipe
+
+
+@dataclass(frozen=True)
+class PoolLast(Recipe):
+    """A recipe whose batch norm and activation come before each pooling, on all pixels of its convolution."""
+
+    pool_last: bool = False  # True in all of them; a row's settings say so
+
+    def model(self) -> nn.Module:
+        network = super().model()
+        layers = list(network.layers)
+        for i in [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]:
+            pool, norm, activation = layers[i : i + 3]
+            layers[i : i + 3] = [norm, activation, pool]
+        network.layers = nn.Sequential(*layers)
+        return network
+
+
+def make_recipe(settings: Mapping[str, object]) -> Recipe:
+    """Returns the recipe of these settings, which may be one that only this comparison needs."""
+    return (PoolLast if "pool_last" in settings else Recipe)(**settings)
+
 
 # Two epochs show the differences and leave time for many variants and several seeds of each.
 OURS = replace(RECIPES["notebook"], num_epochs=2)
@@ -42,6 +67,7 @@ CHANGES: dict[str, dict[str, dict]] = {
         "none, learning rate 0.02": {"num_norms": 0, "lr": 0.02},
         "first three convolutions": {"num_norms": 3},
         "after the output too": {"num_norms": 7},
+        "before the pooling": {"pool_last": True},
     },
     "normalisation": {
         "pixels of 0 to 1": {"normalize": (0.0, 1.0)},
@@ -73,7 +99,7 @@ CHANGES: dict[str, dict[str, dict]] = {
 VARIANTS: dict[str, Recipe] = {
     "ours": OURS,
     **{
-        f"{topic}: {label}": replace(OURS, **change)
+        f"{topic}: {label}": make_recipe(vars(OURS) | change)
         for topic, labels in CHANGES.items()
         for label, change in labels.items()
     },

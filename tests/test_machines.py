@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from helpers.data import Split
+from helpers.data import Batches, Split
 from helpers.download import data_root
 from measure.machine import ROOT
 from tools.notebook import execute, lean
@@ -195,14 +195,26 @@ def after_setup_and_data():
 
 
 @pytest.mark.fault("a restart, then only a training cell", "one message, which says what to run first")
-@pytest.mark.parametrize("part", ["3", "5", "9"])
+@pytest.mark.parametrize("part", ["5", "7", "11"])
 def test_a_training_cell_needs_setup_and_data_only(after_setup_and_data, part, monkeypatch):
     (training,) = [cell for cell in code(part) if "fit(" in cell and "def " not in cell]
     with pytest.raises(AssertionError, match=r"^After a restart, run the cells of sections 1 and 2 first\.$"):
         exec(training, {})
     monkeypatch.chdir(ROOT / "notebooks")
     names = dict(after_setup_and_data)
-    for source in code(part)[: code(part).index(training) + 1] if part == "9" else [training]:
+    for source in code(part)[: code(part).index(training) + 1] if part == "11" else [training]:
+        exec(source, names)
+
+
+@pytest.mark.fault("a restart, then any section", "runs after sections 1 and 2, with recorded weights")
+@pytest.mark.parametrize("part", ["3", "4", "6", "7", "8", "9", "10", "12"])  # 5 and 11 train and score in one cell
+def test_a_section_needs_setup_and_data_only(after_setup_and_data, part, monkeypatch):
+    monkeypatch.chdir(ROOT / "notebooks")
+    names = dict(after_setup_and_data)
+    if part == "7":
+        few = Split(*(x[:1000] for x in names["test"]))
+        names["test_batches"] = Batches(few, 1000, names["mean"], names["std"])
+    for source in code(part):
         exec(source, names)
 
 

@@ -3,12 +3,14 @@
 import ast
 import json
 import re
+from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from helpers.recipes import RECIPES, Recipe
+from helpers.recipes import RECIPES
 from tools.notebook import lean
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
@@ -84,4 +86,17 @@ def test_hyperparameters_in_the_notebook_are_the_recipe():
     notebook = nbformat.read(FOLDER / "2_mnist.ipynb", as_version=4)
     (cell,) = [cell for cell in code_cells(notebook) if "hyperparameters" in cell.metadata.get("tags", [])]
     call = next(node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call))
-    assert eval(ast.unparse(call), {"Recipe": Recipe}) == RECIPES["notebook"]
+    recipe = eval(ast.unparse(call), {"replace": replace, "RECIPES": RECIPES})
+    assert recipe == RECIPES["notebook"]
+    # The network itself, written out in the notebook, is compared with the recipe's there.
+    network = {"stages", "unpadded", "dropout"}
+    changed = {field.name for field in fields(recipe) if getattr(recipe, field.name) != field.default}
+    assert changed - network <= {keyword.arg for keyword in call.keywords}
+
+
+def test_cells_are_short_and_have_prose_before_them():
+    cells = nbformat.read(FOLDER / "2_mnist.ipynb", as_version=4).cells
+    for before, cell in pairwise(cells):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown", cell.source
+            assert len(cell.source.splitlines()) <= (25 if "REPOSITORY" in cell.source else 20), cell.source

@@ -55,7 +55,8 @@ def test_what_the_notebook_printed_is_quoted_as_it_is():
     cells = tagged_cells("readme")
     assert len(cells) == 3  # parameters, receptive field, training log
     for cell in cells:
-        assert "".join(output.text for output in cell.outputs).strip("\n") in README
+        texts = [output.text if "text" in output else output.data["text/markdown"] for output in cell.outputs]
+        assert "".join(texts).strip("\n") in README
 
 
 def test_pictures_of_the_notebook_are_its_own():

@@ -415,3 +415,32 @@ def test_results_are_of_committed_code_and_final_epochs(name):
 def test_every_variant_was_run_with_three_seeds_or_more():
     rows = results.read_results("variants", "validation")
     assert all(sum(row["recipe"] == name for row in rows) >= 3 for name in VARIANTS)
+
+
+def test_batch_norm_before_the_pooling_changes_the_order_alone():
+    variant = VARIANTS["batch norm: before the pooling"]
+    torch.manual_seed(0)
+    ours = VARIANTS["ours"].model().layers
+    torch.manual_seed(0)
+    other = variant.model().layers
+    assert "pool_last=True" in str(variant) and "pool_last" not in str(VARIANTS["ours"])
+    names = [type(layer).__name__ for layer in other]
+    assert names.count("MaxPool2d") == 2
+    for i in [i for i, name in enumerate(names) if name == "MaxPool2d"]:
+        assert names[i - 3 : i] == ["Conv2d", "BatchNorm2d", "ReLU"]
+    sizes = [sum(p.numel() for p in network.parameters()) for network in (ours, other)]
+    assert sizes[0] == sizes[1] and all(map(torch.equal, ours.parameters(), other.parameters()))
+    images = torch.randn(8, 1, 28, 28)
+    torch.manual_seed(1)
+    logits = ours(images)
+    torch.manual_seed(1)
+    assert not torch.allclose(other(images), logits, atol=1e-2)
+
+
+def test_the_history_of_a_recorded_run_is_its_row():
+    row = next(row for row in results.read_results("notebook") if row["seed"] == "3")
+    history = results.history_of("notebook", 3)
+    assert [f"{score.accuracy:.2f}" for score in history.test] == row["accuracies"].split()
+    assert [f"{score.loss:.5f}" for score in history.test] == row["losses"].split()
+    with pytest.raises(ValueError, match=r"notebook\.csv has no run .* of seed 99"):
+        results.history_of("notebook", 99)
