@@ -106,7 +106,7 @@ def take_apart(train: Split, mean: float, std: float, device: torch.device) -> N
         images, labels = part("batch and augmentation", lambda: next(source))
         loss = part("forward", lambda: F.cross_entropy(model(images), labels))
         part("backward", lambda: (optimizer.zero_grad(), loss.backward()))
-        part("optimiser and schedule", lambda: (optimizer.step(), scheduler.step()))
+        part("optimizer and schedule", lambda: (optimizer.step(), scheduler.step()))
 
     for _ in range(10):  # the first steps choose kernels and fill caches
         step()

@@ -19,7 +19,7 @@ TECHNIQUES = {
     "1x1 convolution": ("as the head", "two of the 3x3 ones too", "kernels: 1x1 in place of two 3x3"),
     "transition layers": ("none", "1x1 before each pooling", "transition: 1x1 before each pooling"),
     "dropout": ("5 % of the maps before the head", "none", "dropout: none"),
-    "image normalisation": ("mean 0, deviation 1", "pixels of 0 to 255", "normalisation: pixels of 0 to 255"),
+    "image normalization": ("mean 0, deviation 1", "pixels of 0 to 255", "normalization: pixels of 0 to 255"),
     "learning rate": ("up to 0.1, then to zero", "0.1 throughout", "learning rate: 0.1 throughout"),
     "batch size": ("128", "512", "batch size: 512"),
     "augmentation": ("small rotation, shift, scale, shear", "none", "augmentation: none"),

@@ -69,7 +69,7 @@ CHANGES: dict[str, dict[str, dict]] = {
         "after the output too": {"num_norms": 7},
         "before the pooling": {"pool_last": True},
     },
-    "normalisation": {
+    "normalization": {
         "pixels of 0 to 1": {"normalize": (0.0, 1.0)},
         "pixels of 0 to 255": {"normalize": (0.0, 1 / 255)},
     },
@@ -93,7 +93,7 @@ CHANGES: dict[str, dict[str, dict]] = {
         "none": {"degrees": 0, "shift": 0, "scale": 0, "shear": 0},
         "twice as strong": {"degrees": 12, "shift": 2, "scale": 0.16, "shear": 6},
     },
-    "optimiser": {"Muon": {"muon_lr": 0.05, "lr": 0.05}},
+    "optimizer": {"Muon": {"muon_lr": 0.05, "lr": 0.05}},
 }
 
 VARIANTS: dict[str, Recipe] = {
