@@ -301,6 +301,8 @@ def test_the_lower_bound_is_that_of_a_t_test(small, attempts):
         [{"record": "tiny", "attempt": i} for i in range(1, attempts)] * 2 + [{"record": "other", "attempt": 9}],
     )
     assert results.attempts_at("tiny") == attempts
+    small.setattr(results, "EARLIER", {"tinier": "tiny"})
+    assert results.attempts_at("tinier") == 1 + attempts
 
 
 def test_sgd_is_nesterovs_with_the_recipes_decay():
