@@ -19,6 +19,7 @@ from helpers.train import History, Score
 from measure.variants import VARIANTS, make_recipe
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+TARGET = 99.4  # percent
 # Seeds of the runs that the test set scores, committed with the recipe, before its first row.
 SEEDS = {"baseline": [0], "notebook": range(10), "smallest": range(10), "accurate": [0, *range(4, 13)]}
 SEEDS |= {"fewest_epochs": range(10), "fastest": range(20)}
@@ -177,6 +178,12 @@ def table(names: Iterable[str]) -> str:
         size = [f"{int(rows[0]['parameters']):,}", rows[0]["epochs"]]
         lines.append(f"| {' | '.join([name, *size, *figures, str(len(rows))])} |")
     return "\n".join(lines)
+
+
+def reaches_target(name: str, column: str = "accuracy") -> bool:
+    """Returns whether the mean over a recipe's runs lies significantly above TARGET."""
+    values = numbers(read_results(name), column)
+    return len(values) > 1 and bool(lower_bound(values, attempts_at(name)) >= TARGET)
 
 
 def retired() -> str:

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from helpers.recipes import RECIPES
-from measure import results, techniques
+from measure import records, results, techniques
 from measure.times import line_of
 from tools.images import IMAGES, notebook_pictures, tagged_cells
 
@@ -33,7 +33,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("table", [results.table(RECIPES), results.retired(), techniques.table()])
+@pytest.mark.parametrize("table", [results.table(RECIPES), results.retired(), records.table(), techniques.table()])
 def test_tables_are_those_of_the_results(table):
     assert table in README
 

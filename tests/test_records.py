@@ -1,0 +1,64 @@
+"""Which of our recipes holds a record, and whose published run stands beside it."""
+
+import pytest
+
+from helpers.recipes import Recipe
+from measure import records, results
+
+SMALL = Recipe(stages=((2,), (2,)), num_epochs=3, lr=0.1)
+LARGE = Recipe(stages=((4,), (4,)), num_epochs=2, lr=0.1)
+
+
+@pytest.fixture
+def recorded(monkeypatch, tmp_path):
+    """Two recipes and a function that records their runs."""
+    recipes = {"small": SMALL, "large": LARGE}
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "RECIPES", recipes)
+    monkeypatch.setattr(records, "RECIPES", recipes)
+
+    def record(name, parameters, accuracies, views=None):
+        row = {"recipe": name, "split": "test", "settings": str(recipes[name]), "parameters": parameters}
+        pairs = zip(accuracies, views or [""] * len(accuracies))
+        results.write_table(name, [row | {"accuracy": a, "views_accuracy": v} for a, v in pairs])
+
+    run = {"name": "theirs", "parameters": 300, "epochs": 9, "accuracy": 99.5}
+    results.write_table("published", [run, run | {"name": "too low", "parameters": 10, "accuracy": 99.39}])
+    return record
+
+
+def lines():
+    return records.table().splitlines()[2:]
+
+
+def test_a_record_needs_a_mean_that_is_significantly_above_the_target(recorded):
+    recorded("small", 100, [99.41, 99.40, 99.44], views=[99.5, 99.51, 99.5])
+    recorded("large", 200, [99.60, 99.61, 99.62])
+    fewest, views, epochs, *_ = lines()
+    assert "`large`: 99.610 ± 0.010 %, 200 parameters, 2 epochs | theirs: 99.5 %, 300 parameters, 9 epochs" in fewest
+    assert "`small`: 99.503 ± 0.006 %, 100 parameters, 3 epochs" in views
+    assert "`large`" in epochs and "theirs" in epochs
+
+
+def test_the_smaller_one_takes_the_record_once_it_reaches_the_target(recorded):
+    recorded("small", 100, [99.50, 99.51, 99.52])
+    recorded("large", 200, [99.60, 99.61, 99.62])
+    fewest, views, epochs, *most_accurate = lines()
+    assert "`small`" in fewest and "`large`" in epochs and f"| {records.NONE} |" in views
+    assert all("`large`" in line for line in most_accurate)
+
+
+def test_attempts_that_failed_raise_the_bar(recorded):
+    recorded("small", 100, [99.44, 99.46, 99.48])
+    assert results.reaches_target("small") is False
+    recorded("small", 100, [99.50, 99.51, 99.52])
+    assert results.reaches_target("small")
+    results.write_table("retired", [{"record": "small", "attempt": str(i)} for i in range(20)])
+    assert not results.reaches_target("small")
+
+
+def test_a_limit_on_parameters_holds_for_both(recorded):
+    recorded("small", 9_999, [99.5, 99.51])
+    recorded("large", 10_000, [99.7, 99.71])
+    *_, below_twenty, below_ten = lines()
+    assert "`large`" in below_twenty and "`small`" in below_ten
