@@ -94,8 +94,9 @@ def test_hyperparameters_in_the_notebook_are_the_recipe():
     assert changed - network <= {keyword.arg for keyword in call.keywords}
 
 
-def test_cells_are_short_and_have_prose_before_them():
-    cells = nbformat.read(FOLDER / "2_mnist.ipynb", as_version=4).cells
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_cells_are_short_and_have_prose_before_them(path):
+    cells = nbformat.read(path, as_version=4).cells
     for before, cell in pairwise(cells):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
