@@ -156,7 +156,9 @@ def with_spread(values: Sequence[float], digits: int = 3) -> str:
     if not values:
         return ""
     mean, spread = mean_and_spread(values)
-    return f"{mean:.2f}" if math.isnan(spread) else f"{mean:.{digits}f} ± {spread:.{digits}f}"
+    if math.isnan(spread):  # a single accuracy is known to 0.01
+        return f"{mean:.{2 if mean > 1 else digits}f}"
+    return f"{mean:.{digits}f} ± {spread:.{digits}f}"
 
 
 def bound(values: Sequence[float], attempts: int = 1) -> str:
@@ -209,7 +211,7 @@ def trials(names: Iterable[str]) -> str:
         if row["recipe"] in names:
             groups.setdefault((row["recipe"], row["changes"], row["settings"]), []).append(row)
     lines = [
-        "| recipe | changes | parameters | accuracy, % | loss | 32 views, % | loss | seeds |",
+        "| recipe | changes | parameters | accuracy, % | loss | views, % | loss | seeds |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for (recipe, changes, _), rows in groups.items():
@@ -218,5 +220,6 @@ def trials(names: Iterable[str]) -> str:
             for kind in ("", "views_")
         )
         seeds = " ".join(row["seed"] for row in rows)
-        lines.append(f"| {' | '.join([recipe, changes, rows[0]['parameters'], *one, *views, seeds])} |")
+        size = f"{int(rows[0]['parameters']):,}"
+        lines.append(f"| {' | '.join([recipe, changes, size, *one, *views, seeds])} |")
     return "\n".join(lines)
