@@ -121,7 +121,7 @@ const mnist = (() => {
   }
 
   // Strokes, lists of [x, y] in any unit, as MNIST would hold them: the longer side in a box of 20 pixels, the
-  // centre of mass in the middle, all strokes equally wide, whatever the size of the drawing. null if there are none.
+  // center of mass in the middle, all strokes equally wide, whatever the size of the drawing. null if there are none.
   function rasterize(strokes) {
     const points = strokes.flat();
     if (!points.length) return null;

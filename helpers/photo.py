@@ -17,7 +17,7 @@ from helpers.data import random_warp
 from helpers.ink import find_ink, find_sheet, find_strokes, size, stroke_width, touches
 from helpers.scribble import is_scribble
 
-BOX, FIELD, CENTRE = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its centre
+BOX, FIELD, CENTER = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its center
 SIDE = 400  # pixels: larger pictures are made smaller first
 PEN = 1.75  # pixels of 20: thinner strokes are made as wide as this; MNIST's are 2 to 4 wide
 LEAST = 0.025  # of the picture's longer side: what is smaller is a speck
@@ -38,7 +38,7 @@ def read_digit(picture: Picture) -> Tensor:
     """Returns the digit of a picture as MNIST would hold it.
 
     MNIST's own way (http://yann.lecun.com/exdb/mnist/): the digit, light on dark, is scaled until its
-    longer side has 20 pixels, with anti-aliasing, and moved until its centre of mass is the centre of
+    longer side has 20 pixels, with anti-aliasing, and moved until its center of mass is the center of
     28 x 28 pixels.
 
     Args:
@@ -60,7 +60,7 @@ def read_photo(picture: Picture) -> Reading:
     color = find_sheet(to_color(picture))
     ink = find_ink(color)
     digit, notes = find_digit(ink, find_strokes(ink))
-    image = centre(scale_to_box(cut_out(ink, digit)))
+    image = center(scale_to_box(cut_out(ink, digit)))
     return Reading(image, notes + doubts(image))
 
 
@@ -221,12 +221,12 @@ def scale_to_box(ink: ndarray) -> ndarray:
     return (ink * 255 / np.percentile(ink[ink > ink.max() / 4], 90)).clip(0, 255)
 
 
-def centre(ink: ndarray) -> Tensor:
-    """Returns uint8 (28, 28) with the ink's centre of mass at the centre, as near as whole pixels come."""
+def center(ink: ndarray) -> Tensor:
+    """Returns uint8 (28, 28) with the ink's center of mass at the center, as near as whole pixels come."""
     field = np.zeros((3 * FIELD, 3 * FIELD))
     height, width = ink.shape
-    y = round(CENTRE - (ink.sum(axis=1) @ np.arange(height)) / ink.sum())
-    x = round(CENTRE - (ink.sum(axis=0) @ np.arange(width)) / ink.sum())
+    y = round(CENTER - (ink.sum(axis=1) @ np.arange(height)) / ink.sum())
+    x = round(CENTER - (ink.sum(axis=0) @ np.arange(width)) / ink.sum())
     field[FIELD + y : FIELD + y + height, FIELD + x : FIELD + x + width] = ink
     return torch.from_numpy(np.rint(field[FIELD:-FIELD, FIELD:-FIELD]).astype(np.uint8))
 

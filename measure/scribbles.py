@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from helpers.data import load_mnist, random_warp
 from helpers.files import write_whole
-from helpers.photo import VIEWS, centre, scale_to_box
+from helpers.photo import VIEWS, center, scale_to_box
 from helpers.scribble import WEIGHTS, is_scribble, scribble_net
 
 KEPT, EACH, STEPS, BATCH = 5000, 3000, 1200, 160  # digits kept aside, scribbles of a kind, steps, half of a batch
@@ -63,7 +63,7 @@ def drawn(points: ndarray, width: int) -> Tensor:
     points = 10 + 76 * (points - points.min(axis=0)) / np.ptp(points, axis=0).max()
     page = Image.new("L", (96, 96))
     ImageDraw.Draw(page).line([tuple(point) for point in points], fill=255, width=width, joint="curve")
-    return centre(scale_to_box(np.asarray(page.crop(page.getbbox())) / 255))
+    return center(scale_to_box(np.asarray(page.crop(page.getbbox())) / 255))
 
 
 def scribbles(number: int, seed: int) -> Tensor:

@@ -148,7 +148,7 @@ def test_noise_and_uneven_light_of_a_photo_are_removed(digits):
         assert difference(read_digit(photo.clip(0, 255).astype(np.uint8)), digit) < 20
 
 
-def test_centre_of_mass_is_in_the_middle(digits):
+def test_center_of_mass_is_in_the_middle(digits):
     image = read_digit(digits[3]).double()
     places = torch.arange(28, dtype=torch.float64)
     for axis in (0, 1):
