@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from helpers.model import count_parameters
 from helpers.plot import BLUE, GREY, ORANGE, File, drawing, show_target
 from helpers.recipes import RECIPES
-from measure.results import accuracy_of, read_results, read_table
+from measure.results import accuracy_of, finished, read_table
 from measure.times import key_of
 
 LARGEST = 30_000  # parameters; what is published and larger plays another game
@@ -44,7 +44,7 @@ def _show(
             xs, ys = ([float(row[column]) for row in submissions] for column in (cost, "final_accuracy"))
             axis.plot(xs, ys, ".", color=GREY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)
             axis.legend(loc="lower left")
-        measured = {name: x for name, x in ours.items() if name != "baseline" and read_results(name)}
+        measured = {name: x for name, x in ours.items() if name != "baseline" and finished(name)}
         points = {name: (x, *accuracy_of(name)) for name, x in measured.items()}
         for name, (x, mean, spread) in points.items():
             axis.errorbar(x, mean, spread, fmt="o", color=BLUE, capsize=4)

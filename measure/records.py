@@ -3,14 +3,23 @@
 from collections.abc import Callable
 
 from helpers.recipes import RECIPES
-from measure.results import TARGET, accuracy_of, numbers, reaches_target, read_results, read_table, with_spread
+from measure.results import (
+    TARGET,
+    accuracy_of,
+    finished,
+    numbers,
+    reaches_target,
+    read_results,
+    read_table,
+    with_spread,
+)
 
 NONE = "not reached"
 
 
 def ours(wanted: Callable[[str], bool], cost: Callable[[str], float], column: str = "accuracy") -> str:
     """Returns the recipe of least cost among those that are wanted, in words."""
-    names = [name for name in RECIPES if read_results(name) and wanted(name)]
+    names = [name for name in RECIPES if finished(name) and wanted(name)]
     if not names:
         return NONE
     name = min(names, key=cost)

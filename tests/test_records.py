@@ -20,7 +20,9 @@ def recorded(monkeypatch, tmp_path):
     def record(name, parameters, accuracies, views=None):
         row = {"recipe": name, "split": "test", "settings": str(recipes[name]), "parameters": parameters}
         pairs = zip(accuracies, views or [""] * len(accuracies))
-        results.write_table(name, [row | {"accuracy": a, "views_accuracy": v} for a, v in pairs])
+        rows = [row | {"seed": i, "accuracy": a, "views_accuracy": v} for i, (a, v) in enumerate(pairs)]
+        results.write_table(name, rows)
+        monkeypatch.setitem(results.SEEDS, name, range(len(rows)))
 
     run = {"name": "theirs", "parameters": 300, "epochs": 9, "accuracy": 99.5}
     results.write_table("published", [run, run | {"name": "too low", "parameters": 10, "accuracy": 99.39}])
@@ -46,6 +48,13 @@ def test_the_smaller_one_takes_the_record_once_it_reaches_the_target(recorded):
     fewest, views, epochs, *most_accurate = lines()
     assert "`small`" in fewest and "`large`" in epochs and f"| {records.NONE} |" in views
     assert all("`large`" in line for line in most_accurate)
+
+
+def test_a_recipe_that_is_not_finished_holds_no_record(recorded, monkeypatch):
+    recorded("small", 100, [99.50, 99.51, 99.52])
+    monkeypatch.setitem(results.SEEDS, "small", range(4))
+    monkeypatch.setitem(results.SEEDS, "large", range(4))
+    assert all(f"| {records.NONE} |" in line for line in lines())
 
 
 def test_attempts_that_failed_raise_the_bar(recorded):

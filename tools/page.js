@@ -7,11 +7,11 @@
   const digits = DATA.digits.map((digit) => ({...digit, image: mnist.bytes(digit.image)}));
   const KINDS = {conv: "convolution", norm: "batch norm", relu: "ReLU", silu: "SiLU", max_pool: "max pooling",
                  avg_pool: "average pooling", linear: "fully connected", flatten: "scores"};
-  const GAP = 1, TILE = 56;
+  const GAP = 1, TILE = 56, PURPLE = [190, 145, 255], ORANGE = [255, 165, 60];
   let network = null, image = null, maps = [], rows = [];
 
   for (const [name, {parameters, accuracy}] of Object.entries(networks)) {
-    const textContent = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} %`;
+    const textContent = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} % in this run`;
     make("option", at("network"), {value: name, textContent});
   }
   const tell = mnist.bars(at("scores"), at("answer"));
@@ -68,9 +68,8 @@
       const left = (c % columns) * (width + GAP), above = Math.floor(c / columns) * (height + GAP);
       for (let y = 0; y < height; y++) for (let x = 0; x < width; x++, n++) {
         const share = Math.sqrt(Math.abs(data[n]) / top), to = 4 * ((above + y) * picture.width + left + x);
-        pixels[to] = (data[n] > 0 ? 255 : 60) * share;
-        pixels[to + 1] = (data[n] > 0 ? 190 : 150) * share;
-        pixels[to + 2] = (data[n] > 0 ? 60 : 255) * share;
+        const color = data[n] > 0 ? PURPLE : ORANGE;  // as in the notebooks
+        for (let i = 0; i < 3; i++) pixels[to + i] = color[i] * share;
         pixels[to + 3] = 255;
       }
     }
