@@ -43,15 +43,10 @@ def _show(
         if submissions:
             xs, ys = ([float(row[column]) for row in submissions] for column in (cost, "final_accuracy"))
             axis.plot(xs, ys, ".", color=GREY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)
-            axis.legend(loc="lower left")
         measured = {name: x for name, x in ours.items() if name != "baseline" and finished(name)}
-        points = {name: (x, *accuracy_of(name)) for name, x in measured.items()}
-        for name, (x, mean, spread) in points.items():
-            axis.errorbar(x, mean, spread, fmt="o", color=BLUE, capsize=4)
-            # The name stands above, or below if another of our points is there.
-            side = -1 if any(y > mean and 0.8 < z / x < 1.25 for z, y, _ in points.values()) else 1
-            place = {"xytext": (0, 9 * side), "textcoords": "offset points", "ha": "center", "va": "center"}
-            axis.annotate(name, (x, mean + side * spread), color=BLUE, **place)
+        for (name, x), marker in zip(measured.items(), "oD^sv<>pP", strict=False):
+            mean, spread = accuracy_of(name)
+            axis.errorbar(x, mean, spread, fmt=marker, color=BLUE, capsize=4, label=name)
         named = {row["name"]: (float(row[cost]), float(row["accuracy"])) for row in others}
         for name, (x, y) in named.items():
             axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
@@ -60,6 +55,7 @@ def _show(
             style = {"color": ORANGE, "fontsize": 9, "bbox": {"color": "white", "alpha": 0.7, "pad": 0.5}}
             axis.annotate(name, (x, y), (7, 6 if crowded else -13), textcoords="offset points", **style)
         show_target(axis, 99.4)
+        axis.legend(loc="lower left")
         axis.set_xscale("log")
         axis.margins(x=0.2, y=0.1)
         axis.xaxis.set_major_formatter("{x:,g}")

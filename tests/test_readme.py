@@ -66,6 +66,15 @@ def test_pictures_of_the_notebook_are_its_own():
         assert (IMAGES / f"{name}.png").read_bytes() == picture
 
 
+def test_the_report_is_short():
+    """Outside code, tables and pictures; a list's items are paragraphs of their own."""
+    text = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^(\||<).*$", "", text, flags=re.MULTILINE)
+    paragraphs = re.split(r"\n\n|\n(?=- |\d\. )", text)
+    assert len(text.split()) <= 1800
+    assert max(len(paragraph.split()) for paragraph in paragraphs) <= 80
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_relative_links_lead_somewhere(path):
     text = markdown(path)
