@@ -203,9 +203,9 @@ def _runs(strokes: ndarray, distance: float, angle: float) -> list[Run]:
 
 def _panels(color: ndarray) -> Iterator[ndarray]:
     """Yields where (H, W) something rectangular with sharp edges lies that does not touch the border."""
-    grey = color.mean(axis=2, keepdims=True)
-    window = max(3, min(grey.shape[:2]) // 8) | 1
-    closed, opened = _paper(grey, window), 255 - _paper(255 - grey, window)
+    gray = color.mean(axis=2, keepdims=True)
+    window = max(3, min(gray.shape[:2]) // 8) | 1
+    closed, opened = _paper(gray, window), 255 - _paper(255 - gray, window)
     for flat in (255 - _paper(255 - closed, window), _paper(opened, window)):
         flat = flat[..., 0]
         for side in (flat > _middle(flat), flat <= _middle(flat)):
@@ -215,7 +215,7 @@ def _panels(color: ndarray) -> Iterator[ndarray]:
                 if large and not touches(part, flat.shape) and part.area_filled > 0.88 * _rectangle(part.image_filled):
                     region = np.zeros(flat.shape, bool)
                     region[top:bottom, left:right] = part.image_filled
-                    if _is_sharp(grey[..., 0], region):
+                    if _is_sharp(gray[..., 0], region):
                         yield ndimage.binary_erosion(region, iterations=3)
 
 
@@ -231,11 +231,11 @@ def _rectangle(region: ndarray) -> float:
     return float(((np.ptp(along, axis=1) + 1) * (np.ptp(across, axis=1) + 1)).min())
 
 
-def _is_sharp(grey: ndarray, region: ndarray) -> bool:
+def _is_sharp(gray: ndarray, region: ndarray) -> bool:
     """Tells whether the region is of one color up to its edge, and from right beyond it all is of another one."""
     outer = ndimage.binary_dilation(region, iterations=4) & ~ndimage.binary_dilation(region, iterations=2)
     inner = ndimage.binary_erosion(region, iterations=3) & ~ndimage.binary_erosion(region, iterations=5)
-    inside, outside, near, far = (np.median(grey[place]) for place in (inner, outer, region, ~region))
+    inside, outside, near, far = (np.median(gray[place]) for place in (inner, outer, region, ~region))
     step = abs(outside - inside)
     return bool(step > 20 and abs(near - inside) < 0.3 * step and abs(far - outside) < 0.5 * step)
 

@@ -112,7 +112,7 @@ class ConvNet(nn.Module):
             The head is ordinary, so that a 6 and a 9 differ.
         unpadded: which of them have no padding, by index; -1 is the last one. By default the last two.
         dropout: probability that a map is dropped before the head, whole (Tompson et al.,
-            arXiv:1411.4280): neighbouring pixels are too alike for dropping them one by one to help.
+            arXiv:1411.4280): neighboring pixels are too alike for dropping them one by one to help.
         activation: the name of its class in torch.nn, one that can work in place: "ReLU", "SiLU".
         num_norms: how many of the convolutions, the head as the last one, are followed by batch
             norm; all but the head by default. Those without have a bias instead.

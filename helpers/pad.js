@@ -72,7 +72,7 @@ mnist.pad = (canvas, changed) => {
   return {undo, clear, draw: (given) => { strokes = given; update(); }};
 };
 
-// Shows values from 0 to 1 on a canvas, as grey pixels.
+// Shows values from 0 to 1 on a canvas, as gray pixels.
 mnist.show = (canvas, values, side) => {
   const context = canvas.getContext("2d"), picture = context.createImageData(side, side);
   values.forEach((value, i) => picture.data.set([255 * value, 255 * value, 255 * value, 255], 4 * i));

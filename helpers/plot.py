@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-# Okabe and Ito's palette, told apart by colour-blind readers.
+# Okabe and Ito's palette, told apart by color-blind readers.
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
-GREY = "#888888"
+GRAY = "#888888"
 File = Path | str | None
 
 
@@ -84,7 +84,7 @@ def show_curves(
     log: bool = False,
     path: File = None,
 ) -> None:
-    """Plots up to six named curves of (x, y) points, each in a colour and line of its own.
+    """Plots up to six named curves of (x, y) points, each in a color and line of its own.
 
     Args:
         target: draws a dotted line at this height, with its name.
@@ -107,10 +107,10 @@ def show_curves(
 def _draw_curves(axis: Axes, curves: dict[str, Sequence[tuple[float, float]]]) -> None:
     """Draws each curve that has points."""
     styles = zip([BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK], ["-", "--", "-.", ":", "-", "--"], "osD^vx")
-    for (name, points), (colour, line, marker) in zip(curves.items(), styles):
+    for (name, points), (color, line, marker) in zip(curves.items(), styles):
         if points:
             xs, ys = zip(*points)
-            axis.plot(xs, ys, color=colour, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
+            axis.plot(xs, ys, color=color, linestyle=line, marker=marker if len(xs) <= 40 else "", label=name)
 
 
 def show_training(
@@ -228,11 +228,11 @@ def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path
     errors = counts - counts.diag().diag()
     names = [f"{digit}   {accuracy:.1f} %" for digit, accuracy in enumerate(100 * counts.diag() / counts.sum(dim=1))]
     with drawing(6.6, 5.6, title, path) as axis:
-        # The colours show the errors alone: beside a thousand hits a row, nine errors would be white.
+        # The colors show the errors alone: beside a thousand hits a row, nine errors would be white.
         picture = axis.imshow(errors.numpy(), cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
         for row, column in counts.nonzero().tolist():
-            colour = "white" if errors[row, column] > 0.6 * errors.max() else "black"
-            axis.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=9, color=colour)
+            color = "white" if errors[row, column] > 0.6 * errors.max() else "black"
+            axis.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=9, color=color)
         axis.set(xticks=range(10), xlabel="predicted digit", ylabel="true digit and accuracy")
         axis.set_yticks(range(10), names)
         axis.figure.colorbar(picture, label="wrong predictions", shrink=0.8, ticks=MaxNLocator(integer=True))
@@ -254,7 +254,7 @@ def show_neurons(
         size: of the figure, in inches.
         radius: of the neurons, in points.
     """
-    arrow = {"arrowstyle": "->", "color": GREY, "shrinkA": radius, "shrinkB": radius}
+    arrow = {"arrowstyle": "->", "color": GRAY, "shrinkA": radius, "shrinkB": radius}
     with drawing(*size, title, path) as axis:
         for k, weight in enumerate(weights):
             (layer, edge), rows = divmod(k, 4), (1.0, 0.0)
@@ -264,10 +264,10 @@ def show_neurons(
             x, y = (0.7 * a + 0.3 * b for a, b in zip(start, end))
             text = f"w{k + 1}" if weight is None else f"w{k + 1} = {weight:.2f}"
             axis.text(x, y + 0.05, text, ha="center", fontsize=9, bbox={"color": "white", "pad": 1})
-        for i, ((name, values), colour) in enumerate(zip(layers.items(), [GREY, BLUE, ORANGE, "white"])):
+        for i, ((name, values), color) in enumerate(zip(layers.items(), [GRAY, BLUE, ORANGE, "white"])):
             for k, (value, y) in enumerate(zip(values, (1.0, 0.0)), start=1):
-                x, ink = (2.0 * i, "white") if colour != "white" else (4.8, "black")
-                axis.plot(x, y, "o", markersize=2 * radius, color=colour, alpha=0.85)
+                x, ink = (2.0 * i, "white") if color != "white" else (4.8, "black")
+                axis.plot(x, y, "o", markersize=2 * radius, color=color, alpha=0.85)
                 text = f"{name}{k}" if value is None else f"{name}{k}\n{value:.4g}"
                 axis.text(x, y, text, ha="center", va="center", fontsize=9, color=ink)
         axis.set(xlim=(-0.5, 5.2), ylim=(-0.45, 1.45))
@@ -276,23 +276,23 @@ def show_neurons(
 
 def show_network(layers: Sequence, *, title: str = "", path: File = None) -> None:
     """Draws the rows of a receptive-field table as their maps: as tall as they are, and wider the more there are."""
-    blocks, x = [("image", 1, 28, GREY)], 0.0
+    blocks, x = [("image", 1, 28, GRAY)], 0.0
     for layer in layers:
         if layer.type == "Conv2d":
-            text, colour = "conv {0}x{0}" + ("\npadded" if layer.padding else ""), BLUE
+            text, color = "conv {0}x{0}" + ("\npadded" if layer.padding else ""), BLUE
         elif "Linear" in layer.type:
-            text, colour = "linear\n{0}x{0}", GREEN
+            text, color = "linear\n{0}x{0}", GREEN
         else:
-            text, colour = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
-        blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, colour))
+            text, color = ("max pool" if "Max" in layer.type else "average") + "\n{0}x{0}", ORANGE
+        blocks.append((text.format(layer.kernel), layer.channels, layer.output_size, color))
     with drawing(11, 4, title, path) as axis:
-        for i, (text, channels, size, colour) in enumerate(blocks):
+        for i, (text, channels, size, color) in enumerate(blocks):
             width = 0.6 + channels / 8
-            axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=colour, alpha=0.8))
+            axis.add_patch(Rectangle((x, -size / 2), width, size, facecolor=color, alpha=0.8))
             axis.text(x + width / 2, size / 2 + 0.8, f"{channels} x\n{size} x {size}", ha="center", fontsize=9)
             axis.text(x + width / 2, -15.5, text, ha="center", va="top", fontsize=9)
             if i + 1 < len(blocks):
-                arrow = {"arrowstyle": "->", "color": GREY}
+                arrow = {"arrowstyle": "->", "color": GRAY}
                 axis.annotate("", (x + width + 3.0, 0), (x + width + 0.4, 0), arrowprops=arrow)
             x += width + 3.4
         axis.set(xlim=(-2, x - 1.5), ylim=(-22, 20))
@@ -315,21 +315,21 @@ def show_dots(
 
     Args:
         reference: what to compare with, a line with this `name`.
-        noise: a mean that differs from it by less than this part of it, inside the band, is drawn hollow and grey.
+        noise: a mean that differs from it by less than this part of it, inside the band, is drawn hollow and gray.
     """
     with drawing(9, 1.2 + 0.25 * len(rows), title, path) as axis:
-        axis.axvspan(reference / (1 + noise), reference * (1 + noise), color=GREY, alpha=0.18, linewidth=0)
+        axis.axvspan(reference / (1 + noise), reference * (1 + noise), color=GRAY, alpha=0.18, linewidth=0)
         axis.axvline(reference, color=BLACK, linewidth=0.8, linestyle=(0, (1, 2)))
         for y, values in enumerate(rows.values()):
             mean = sum(values) / len(values)
             within = 1 / (1 + noise) <= mean / reference <= 1 + noise
-            marker, color = ("o", GREY) if within else (">", ORANGE) if mean > reference else ("<", BLUE)
+            marker, color = ("o", GRAY) if within else (">", ORANGE) if mean > reference else ("<", BLUE)
             axis.plot(mean, y, marker, color=color, markersize=9, fillstyle="none" if within else "full")
             axis.plot(values, [y] * len(values), ".", color=BLACK, markersize=3.5)
         topics = [label.partition(":")[0] for label in rows]
         for y in range(1, len(rows)):
             if topics[y] != topics[y - 1]:
-                axis.axhline(y - 0.5, color=GREY, linewidth=0.5, alpha=0.5)
+                axis.axhline(y - 0.5, color=GRAY, linewidth=0.5, alpha=0.5)
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter(lambda x, _: f"{x:g}" if f"{x:e}"[0] in "235" else "")

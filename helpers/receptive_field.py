@@ -19,7 +19,7 @@ class Layer(NamedTuple):
     kernel: int
     stride: int
     padding: int
-    jump: int  # distance in the image between neighbouring outputs of this layer
+    jump: int  # distance in the image between neighboring outputs of this layer
     receptive_field: int
     output_size: int
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from helpers.model import count_parameters
-from helpers.plot import BLUE, GREY, ORANGE, File, drawing, show_target
+from helpers.plot import BLUE, GRAY, ORANGE, File, drawing, show_target
 from helpers.recipes import RECIPES
 from measure.results import accuracy_of, finished, read_table
 from measure.times import key_of
@@ -42,7 +42,7 @@ def _show(
     with drawing(8, 4.8, f"{title}: ours ± standard deviation over seeds, others single runs", path) as axis:
         if submissions:
             xs, ys = ([float(row[column]) for row in submissions] for column in (cost, "final_accuracy"))
-            axis.plot(xs, ys, ".", color=GREY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)
+            axis.plot(xs, ys, ".", color=GRAY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)
         measured = {name: x for name, x in ours.items() if name != "baseline" and finished(name)}
         for (name, x), marker in zip(measured.items(), "oD^sv<>pP", strict=False):
             mean, spread = accuracy_of(name)

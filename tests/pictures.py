@@ -225,7 +225,7 @@ def dark_panel(digit, rng):
 
 
 def colored_pen(digit, rng):
-    """Red on pale blue and the like: colors of nearly the same grey."""
+    """Red on pale blue and the like: colors of nearly the same gray."""
     colors = [
         ((150, 190, 215), (240, 150, 150)),
         ((235, 215, 120), (255, 205, 255)),

@@ -37,7 +37,7 @@ def test_every_submission_is_a_grey_dot_with_one_entry_in_the_legend(drawn):
     assert [tuple(point) for point in dots.get_xydata()] == [
         (float(row["parameters"]), float(row["final_accuracy"])) for row in rows
     ]
-    assert dots.get_color() == frontier.GREY
+    assert dots.get_color() == frontier.GRAY
     assert legend_of(axis).count("65 public submissions") == 1
 
 

@@ -57,7 +57,7 @@ def test_logits_have_one_row_per_image(make):
 
 @pytest.mark.parametrize("make", [BaselineNet, our_net])
 def test_eval_mode_uses_running_statistics(make):
-    """In eval mode an image's logits do not depend on its neighbours, in train mode they do."""
+    """In eval mode an image's logits do not depend on its neighbors, in train mode they do."""
     model, images = make(), torch.randn(8, 1, 28, 28)
     model(images)
     model.eval()

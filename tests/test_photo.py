@@ -123,10 +123,10 @@ def test_pictures_of_people_are_scored_by_kind(digits, tmp_path, monkeypatch, ca
 def test_every_kind_of_picture_gives_the_same_image(digits, tmp_path):
     picture = 255 - enlarge(digits[0], 4)
     expected = read_digit(picture)
-    colour = np.repeat(picture[..., None], 3, axis=2)
+    color = np.repeat(picture[..., None], 3, axis=2)
     Image.fromarray(picture).save(tmp_path / "digit.png")
-    transparent = np.dstack([np.zeros_like(colour), 255 - picture])  # black ink on nothing
-    for same in (Image.fromarray(picture), tmp_path / "digit.png", str(tmp_path / "digit.png"), colour, transparent):
+    transparent = np.dstack([np.zeros_like(color), 255 - picture])  # black ink on nothing
+    for same in (Image.fromarray(picture), tmp_path / "digit.png", str(tmp_path / "digit.png"), color, transparent):
         assert torch.equal(read_digit(same), expected)
     assert difference(read_digit(picture / 255), expected.numpy()) < 1
 

@@ -25,7 +25,7 @@ def drawn(monkeypatch):
 
 @pytest.mark.parametrize(
     ("factor", "marker", "color", "fill"),
-    [(1.09, "o", plot.GREY, "none"), (1.11, ">", plot.ORANGE, "full"), (0.92, "o", plot.GREY, "none")]
+    [(1.09, "o", plot.GRAY, "none"), (1.11, ">", plot.ORANGE, "full"), (0.92, "o", plot.GRAY, "none")]
     + [(0.90, "<", plot.BLUE, "full")],
 )
 def test_a_mean_within_the_noise_is_hollow_and_others_point_where_they_lie(drawn, factor, marker, color, fill):
