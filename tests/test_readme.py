@@ -44,6 +44,9 @@ def test_the_claim_is_that_of_the_results():
     claim = f"{mean:.2f} ± {spread:.2f} % (n = {len(rows)} seeds, least {least} %)"
     size = f"{int(rows[0]['parameters']):,}"
     assert f"| {claim} |" in README and f"| {size} |" in README
+    assert results.reaches_target("smallest")
+    parameters, accuracy = results.read_results("smallest")[0]["parameters"], results.accuracy_of("fewest_epochs")[0]
+    assert f"99.4 % with {int(parameters):,} parameters, and {accuracy:.2f} % after two epochs" in README
 
 
 def test_times_are_those_of_the_results():
