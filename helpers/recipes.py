@@ -47,7 +47,6 @@ class Recipe:
     teacher: str = ""  # the recipe whose runs teach the network, by squared errors of logits; see `TaughtBatches`
     num_teachers: int = 0
     num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
-    view_strength: float = 1  # a factor of the augmentation's bounds, for these views
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
     def __str__(self) -> str:
@@ -76,8 +75,7 @@ class Recipe:
 
     def view_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
         """Returns batches in one order, each pass another view of the images, for `evaluate(..., num_views)`."""
-        settings = {"augment": self.augment(), "seed": seed, "device": device}
-        return Batches(split, 1000, mean, std, strength=lambda epochs: self.view_strength, **settings)
+        return Batches(split, 1000, mean, std, augment=self.augment(), seed=seed, device=device)
 
     def optimizer(self, model: nn.Module) -> Optimizer:
         """Returns SGD with momentum, or `Muon` if the recipe has a learning rate for it."""
@@ -107,8 +105,7 @@ class Recipe:
         """Returns all that reaches training, and `more`, such as the seed: what a checkpoint says of its run."""
         # Fading depends on the number of epochs, which without a cycle may otherwise grow.
         fading = {"full augmentation": self.num_epochs - self.fade} if self.fade else {}
-        scoring = ("num_views", "view_strength")
-        return {name: value for name, value in asdict(self).items() if name not in scoring} | fading | more
+        return {name: value for name, value in asdict(self).items() if name != "num_views"} | fading | more
 
     def set_up(
         self, split: Split, mean: float, std: float, seed: int, device: torch.device | str

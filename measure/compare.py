@@ -41,7 +41,7 @@ print(f"\\nseconds {time.perf_counter() - start}")
 
 def seconds_of_run(folder: Path, name: str, device: str) -> float:
     """Trains a recipe with the code in `folder` and returns the seconds, without loading and scoring."""
-    environment = os.environ | {"MNIST_DATA": str(data_root().absolute()), "PYTHONPATH": str(folder)}
+    environment = os.environ | {"MNIST_DATA": str(data_root().absolute())}
     command = [sys.executable, "-c", RUN, name, device]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -71,10 +71,10 @@ def main() -> None:
         with tarfile.open(fileobj=BytesIO(code.stdout)) as archive:
             archive.extractall(folder, filter="data")
         for _ in range(max(1, args.runs)):
-            pair = [seconds_of_run(where, args.recipe, device.type) for where in (Path(folder), ROOT)]
-            pairs.append(tuple(pair))
-            print(f"earlier {pair[0]:6.1f} s   now {pair[1]:6.1f} s   ratio {pair[1] / pair[0]:.2f}", flush=True)
-            times = {"earlier_seconds": f"{pair[0]:.2f}", "seconds": f"{pair[1]:.2f}"}
+            old, new = (seconds_of_run(where, args.recipe, device.type) for where in (Path(folder), ROOT))
+            pairs.append((old, new))
+            print(f"earlier {old:6.1f} s   now {new:6.1f} s   ratio {new / old:.2f}", flush=True)
+            times = {"earlier_seconds": f"{old:.2f}", "seconds": f"{new:.2f}"}
             append_result("comparisons", {"recipe": args.recipe, "earlier": args.commit, **times, **describe(device)})
     print(summary(pairs))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from helpers.model import count_parameters
 from helpers.plot import BLUE, GRAY, ORANGE, File, drawing, show_target
 from helpers.recipes import RECIPES
-from measure.results import accuracy_of, finished, read_table
+from measure.results import TARGET, accuracy_of, finished, read_table
 from measure.times import key_of
 
 LARGEST = 30_000  # parameters; what is published and larger plays another game
@@ -44,7 +44,7 @@ def _show(
             xs, ys = ([float(row[column]) for row in submissions] for column in (cost, "final_accuracy"))
             axis.plot(xs, ys, ".", color=GRAY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)
         measured = {name: x for name, x in ours.items() if name != "baseline" and finished(name)}
-        for (name, x), marker in zip(measured.items(), "oD^sv<>pP", strict=False):
+        for (name, x), marker in zip(measured.items(), "oD^sv<>pP"):
             mean, spread = accuracy_of(name)
             axis.errorbar(x, mean, spread, fmt=marker, color=BLUE, capsize=4, label=name)
         named = {row["name"]: (float(row[cost]), float(row["accuracy"])) for row in others}
@@ -54,7 +54,7 @@ def _show(
             crowded = any(1 < x / z < 1.8 and abs(y - w) < 0.05 for z, w in named.values())
             style = {"color": ORANGE, "fontsize": 9, "bbox": {"color": "white", "alpha": 0.7, "pad": 0.5}}
             axis.annotate(name, (x, y), (7, 6 if crowded else -13), textcoords="offset points", **style)
-        show_target(axis, 99.4)
+        show_target(axis, TARGET)
         axis.legend(loc="lower left")
         axis.set_xscale("log")
         axis.margins(x=0.2, y=0.1)

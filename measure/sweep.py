@@ -111,16 +111,19 @@ def sweep(
         changes: settings of the recipe that are other than its own, for a trial.
 
     Raises:
-        ValueError: a seed of the other split; a change of what the test set scores.
+        ValueError: a seed of the other split; a change of what the test set scores, or what is no finished recipe.
     """
     changes, file = changes or {}, file_of(name, split)
-    if wrong := [seed for seed in seeds if (seed < FIRST_TRIAL) != (split == "test")]:
+    if split == "test" and (changes or name not in SEEDS):
+        raise ValueError(
+            "the test set scores finished recipes only: write the settings into helpers/recipes.py "
+            "and the seeds into measure.results.SEEDS first, or use --split validation"
+        )
+    if wrong := [seed for seed in seeds if (seed < FIRST_TRIAL if split == "validation" else seed not in SEEDS[name])]:
         raise ValueError(
             f"seed {wrong[0]} is not one of the {split} split: trials on held-out images take seeds from {FIRST_TRIAL} "
-            "on, the test set those below, so that no score is of a seed that served for choosing"
+            "on, the test set those of measure.results.SEEDS, so that no score is of a seed that served for choosing"
         )
-    if changes and split == "test":
-        raise ValueError("the test set scores finished recipes only: write the settings into helpers/recipes.py first")
     for seed in seeds:
         for variant, recipe in recipes_of(name).items():
             recipe = replace(recipe, **changes)
@@ -190,15 +193,13 @@ def main() -> None:
     args = parser.parse_args()
     if unknown := set(args.recipes) - set(names):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    if args.split == "test" and (wrong := set(args.recipes) - set(SEEDS)):
-        parser.error(f"{', '.join(wrong)}: the test set scores finished recipes only, use --split validation")
     try:
         torch.zeros(1, device=args.device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         parser.error(f"device {args.device} cannot be used here, take cpu: {str(error).splitlines()[0]}")
     try:
         for name in args.recipes:
-            seeds = args.seeds or (SEEDS[name] if args.split == "test" else [FIRST_TRIAL])
+            seeds = args.seeds or (SEEDS.get(name, []) if args.split == "test" else [FIRST_TRIAL])
             sweep(name, seeds, args.split, args.device, dict(args.changes))
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))

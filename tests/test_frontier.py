@@ -28,7 +28,7 @@ def legend_of(axis):
     return [text.get_text() for text in axis.get_legend().texts]
 
 
-def test_every_submission_is_a_grey_dot_with_one_entry_in_the_legend(drawn):
+def test_every_submission_is_a_gray_dot_with_one_entry_in_the_legend(drawn):
     frontier.show_parameters()
     (axis,) = drawn
     (dots,) = [line for line in axis.lines if "submissions" in str(line.get_label())]

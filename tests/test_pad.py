@@ -8,7 +8,7 @@ import torch
 from py_mini_racer import MiniRacer
 from torch import nn
 
-from helpers.model import ConvNet, to_device
+from helpers.model import ConvNet, count_parameters, to_device
 from helpers.pad import FOLDER, draw, network_of, pad
 from helpers.recipes import RECIPES
 from measure.weights import trained
@@ -156,9 +156,12 @@ def test_digits_drawn_with_strokes_are_read(mnist):
 
 
 def test_the_pad_stands_alone():
-    html = pad(*trained("smallest"))
+    parts = trained("smallest")
+    html, weights = pad(*parts), json.dumps(network_of(*parts))
     assert "http" not in html.replace("http://www.w3.org", "") and "src=" not in html
-    assert len(html) < 120_000 and 'class="still"' in html
+    assert len(html) - len(weights) < 20_000 and 'class="still"' in html
+    # The weights are written out, as a plain network's: eight times those that are shared.
+    assert len(weights) < 8 * 6 * count_parameters(parts[0])
 
 
 def test_the_page_is_that_of_the_present_code_and_weights():
