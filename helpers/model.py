@@ -81,7 +81,10 @@ class SharedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.repeat_interleave(self.orientations)
-        return F.conv2d(x, self.bank(), bias, self.stride, self.padding)
+        bank = self.bank()
+        if x.device.type == "cpu":  # see `to_device`; the maps take their memory order from the filters
+            bank = bank.contiguous(memory_format=torch.channels_last)
+        return F.conv2d(x, bank, bias, self.stride, self.padding)
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
