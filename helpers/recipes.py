@@ -44,8 +44,6 @@ class Recipe:
     shear: float = 0  # in degrees
     bend: float = 0  # in pixels
     fade: float = 0  # over so many epochs at the end the bounds shrink to zero
-    teacher: str = ""  # the recipe whose runs teach the network, by squared errors of logits; see `TaughtBatches`
-    num_teachers: int = 0
     num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 

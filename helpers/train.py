@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,7 +70,6 @@ def train_epoch(
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
     name: str = "epoch",
-    loss_function: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
 ) -> Score:
     """Trains on every batch once; the score is that of the moving weights, before each step.
 
@@ -78,7 +77,6 @@ def train_epoch(
         batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model.
         scheduler: stepped once per batch.
         name: of the epoch, for the progress bar and for errors.
-        loss_function: of the logits and the labels.
 
     Raises:
         FloatingPointError: a loss is not finite; the message names epoch and step.
@@ -95,7 +93,7 @@ def train_epoch(
                     raise
                 advice = "batch norm cannot train on it; choose another batch_size"
                 raise ValueError(f"{name}, step {len(losses) + 1}: a batch of one image, {advice}") from error
-            loss = loss_function(logits, labels)
+            loss = F.cross_entropy(logits, labels)
 
             optimizer.zero_grad()
             loss.backward()
@@ -172,7 +170,6 @@ def fit(
     history: History | None = None,
     checkpoint: Path | str | None = None,
     settings: dict[str, object] | None = None,
-    loss_function: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
 ) -> History:
     """Trains for `num_epochs`, prints a line for each, and returns the history.
 
@@ -183,7 +180,6 @@ def fit(
             from it, and ends with the same numbers as if it had never been cut off.
         settings: all that makes the numbers of this run, by name, such as `recipe.settings(seed=0)`.
             The checkpoint keeps them, and is refused if one has changed.
-        loss_function: see `train_epoch`.
 
     Raises:
         ValueError: `num_epochs` is less than 1, `history` is not empty, the checkpoint has no settings,
@@ -215,7 +211,7 @@ def fit(
         for epoch in range(len(history.test) + 1, num_epochs + 1):
             name = f"epoch {epoch:2}/{num_epochs}"
             start = time.perf_counter()
-            train = train_epoch(model, train_batches, optimizer, scheduler, name, loss_function)
+            train = train_epoch(model, train_batches, optimizer, scheduler, name)
             seconds = time.perf_counter() - start
             test = evaluate(model, test_batches)
             history.append(train, test, seconds)

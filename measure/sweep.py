@@ -13,18 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 import torch
-import torch.nn.functional as F
 from filelock import FileLock, Timeout
-from torch import nn
 
 from helpers.data import Batches, hold_out, load_mnist, mean_and_std
-from helpers.distillation import TaughtBatches
-from helpers.model import count_parameters, to_device
+from helpers.model import count_parameters
 from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
 from measure.machine import describe
 from measure.results import SEEDS, append_result, locks, read_results, read_table, recipes_of, table, trials, value_of
-from measure.weights import FIRST_TRIAL, Weights, load_weights, save_weights
+from measure.weights import Weights, save_weights
+
+FIRST_TRIAL = 100  # seeds from here on are for trials on held-out images, those below for the test set
 
 
 def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tuple[dict[str, object], Weights]:
@@ -47,13 +46,8 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     mean, std = recipe.normalize or mean_and_std(train.images)
     model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
     test_batches = Batches(test, 1000, mean, std, device=device)
-    loss_function = F.cross_entropy
-    if recipe.num_teachers:
-        batches = TaughtBatches(batches, teachers_of(recipe, split, device))
-        loss_function = batches.loss
-    parts = model, batches, test_batches, recipe.num_epochs, optimizer, scheduler
     start = time.perf_counter()
-    history = fit(*parts, loss_function=loss_function)
+    history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler)
     final, views = history.test[-1], None
     if recipe.num_views > 1:
         views = evaluate(model, recipe.view_batches(test, mean, std, seed, device), recipe.num_views)
@@ -62,7 +56,6 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
         "split": split,
         "parameters": count_parameters(model),
         "epochs": recipe.num_epochs,
-        "taught_by": taught_by(recipe),
         "accuracy": f"{final.accuracy:.2f}",
         "loss": f"{final.loss:.5f}",
         "views_accuracy": f"{views.accuracy:.2f}" if views else "",
@@ -75,31 +68,6 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     }
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     return figures, Weights(state, mean, std)
-
-
-def teachers_of(recipe: Recipe, split: str, device: torch.device | str) -> list[nn.Module]:
-    """Returns the first runs of the recipe that teaches, of the same split: none has seen the images that score.
-
-    Raises:
-        ValueError: there is no such recipe, or it normalizes images otherwise, so that it would see others.
-        FileNotFoundError: one of the runs was not trained yet.
-    """
-    if recipe.teacher not in RECIPES:
-        raise ValueError(f"teacher {recipe.teacher!r} is no recipe; there are {', '.join(RECIPES)}")
-    if recipe.normalize != RECIPES[recipe.teacher].normalize:
-        raise ValueError(f"{recipe.teacher} cannot teach: it was trained on images that were normalized otherwise")
-    first = FIRST_TRIAL if split == "validation" else 0
-    seeds = range(first, first + recipe.num_teachers)
-    return [to_device(load_weights(recipe.teacher, seed)[0], device) for seed in seeds]
-
-
-def taught_by(recipe: Recipe) -> str:
-    """Returns how many networks taught this one, and what they cost."""
-    if not recipe.num_teachers:
-        return ""
-    teacher = RECIPES[recipe.teacher]
-    size = f"{count_parameters(teacher.model()):,} parameters, {teacher.num_epochs} epochs each"
-    return f"{recipe.num_teachers} x {recipe.teacher}: {size}"
 
 
 def sweep(
@@ -138,7 +106,7 @@ def sweep(
                         continue
                     print(title, flush=True)
                     figures, weights = run(recipe, seed, split, device)
-                    if name != "variants" and not changes:
+                    if split == "test":
                         save_weights(variant, seed, weights)
                     trial = {"changes": changed} if file == "trials" else {}
                     append_result(file, {"recipe": variant, **trial, **figures, "settings": str(recipe)})
@@ -201,7 +169,7 @@ def main() -> None:
         for name in args.recipes:
             seeds = args.seeds or (SEEDS.get(name, []) if args.split == "test" else [FIRST_TRIAL])
             sweep(name, seeds, args.split, args.device, dict(args.changes))
-    except (ValueError, FileNotFoundError) as error:
+    except ValueError as error:
         parser.error(str(error))
     if args.split == "validation" and args.recipes:
         print(trials(args.recipes))

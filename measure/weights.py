@@ -1,6 +1,6 @@
 """The weights that recorded runs ended with, in results/weights/NAME-SEED.pt.
 
-Each run of a finished recipe by `python -m measure.sweep` leaves them, on either split: seeds tell which.
+Each run that the test set scores leaves them, by `python -m measure.sweep`.
 """
 
 import io
@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from helpers.files import write_whole
 from helpers.recipes import RECIPES
 from measure import results
-
-FIRST_TRIAL = 100  # seeds from here on are for trials on held-out images, those below for the test set
 
 
 class Weights(NamedTuple):
@@ -57,7 +55,7 @@ def _made_by(name: str, seed: int) -> str:
     """Returns the command that makes a run's weights: a sweep skips what has a row already."""
     if any(row["seed"] == str(seed) for row in recorded(name)):
         return f"python -m measure.remake {name} --seeds {seed}"
-    return f"python -m measure.sweep {name} --seeds {seed} --split {'test' if seed < FIRST_TRIAL else 'validation'}"
+    return f"python -m measure.sweep {name} --seeds {seed} --split test"
 
 
 def trained(name: str) -> tuple[nn.Module, float, float]:

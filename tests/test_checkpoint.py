@@ -113,8 +113,6 @@ OTHER = {
     "bend": 1,
     "fade": 1,
     "orientations": 4,
-    "teacher": "accurate",
-    "num_teachers": 1,
     "normalize": (0.5, 0.5),
 }
 

@@ -118,30 +118,13 @@ def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
         (["--set", "lr=0.1", "--split", "test"], "finished recipes only"),
         (["--set", "rate=0.1"], "settings are stages, num_epochs, lr,"),
         (["--set", "lr"], "not SETTING=VALUE"),
-        (["--set", "num_teachers=1"], "teacher '' is no recipe; there are tiny"),
-        (["--set", "teacher=tiny", "--set", "num_teachers=1", "--set", "normalize=(0, 1)"], "normalized otherwise"),
         (["--set", "lr=fast"], "lr is a number, got 'fast'"),
-        (
-            ["--set", "teacher=tiny", "--set", "num_teachers=1"],
-            "python -m measure.sweep tiny --seeds 100 --split valid",
-        ),
     ],
 )
 def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
     with pytest.raises(SystemExit):
         sweep_main(small, "tiny", *words)
     assert advice in capsys.readouterr().err and results.read_table("trials") == []
-
-
-def test_teachers_are_those_of_the_same_split(small, capsys):
-    sweep_main(small, "tiny", "--seeds", "100-101")
-    sweep_main(small, "tiny", "--set", "teacher=tiny", "--set", "num_teachers=2", "--seeds", "100")
-    *_, taught = results.read_table("trials")
-    assert taught["taught_by"] == f"2 x tiny: {count_parameters(TINY.model())} parameters, 2 epochs each"
-    teachers = sweep.teachers_of(dataclasses.replace(TINY, teacher="tiny", num_teachers=2), "validation", "cpu")
-    for teacher, seed in zip(teachers, (100, 101), strict=True):
-        for p, q in zip(teacher.parameters(), weights.load_weights("tiny", seed)[0].parameters(), strict=True):
-            assert torch.equal(p, q)
 
 
 # What a process of its own runs: the same small sweep as above, into the folder that it is given.
