@@ -24,7 +24,28 @@ const mnist = (() => {
     const floats = (text) => new Float32Array(decode(text).buffer);
     const numbers = (layer) => Object.fromEntries(
       ["weight", "bias"].filter((name) => layer[name]).map((name) => [name, floats(layer[name])]));
-    return {...network, layers: network.layers.map((layer) => ({...layer, ...numbers(layer)}))};
+    const whole = (layer) => layer.orientations ? {...layer, weight: bank(layer)} : layer;
+    return {...network, layers: network.layers.map((layer) => whole({...layer, ...numbers(layer)}))};
+  }
+
+  // The filters of helpers.model.SharedConv2d in all orientations: turned, or mirrored and then turned.
+  function bank({weight, out, kernel: [side], orientations}) {
+    const filters = out / orientations, maps = weight.length / (filters * side * side), last = side - 1;
+    const onImage = maps % orientations > 0;  // no maps that belong together
+    const turns = onImage ? 1 : 4, mirrors = onImage ? 1 : orientations / 4;
+    const all = new Float32Array(out * maps * side * side);
+    let place = 0;
+    for (let f = 0; f < filters; f++) for (let o = 0; o < orientations; o++)
+      for (let c = 0; c < maps; c += mirrors * turns) for (let m = 0; m < mirrors; m++) for (let t = 0; t < turns; t++)
+        for (let i = 0; i < side; i++) for (let j = 0; j < side; j++) {
+          const turn = o % 4, mirrored = o >= 4;
+          let [row, column] = [[i, j], [j, last - i], [last - i, last - j], [last - j, i]][turn];
+          let from = (t - turn + 4 * turns) % turns, half = m;
+          if (mirrored) [half, from, column] = [mirrors - 1 - m, (turns - from) % turns, last - column];
+          const map = f * maps + c + half * turns + from;
+          all[place++] = weight[(map * side + row) * side + column];
+        }
+    return all;
   }
 
   // An image of bytes, as numbers from 0 to 1.

@@ -8,6 +8,7 @@ import torch
 from IPython.display import HTML, display
 from torch import Tensor, nn
 
+from helpers.model import SharedConv2d
 from helpers.receptive_field import View, views
 from helpers.trace import Call, Trace, trace
 
@@ -50,6 +51,7 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
         ValueError: the network is no chain, or a layer is not one that network.js knows; the message names it.
     """
     record = trace(model)
+    modules = dict(record.model.named_modules())
     seen_by = views(record)
     layers: list[dict] = []
     before = next(iter(seen_by))
@@ -61,7 +63,7 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
             raise ValueError(f"{_name(call)} has not one input, the layer before it: the pad draws chains only")
         before = call
         if call.kind not in SAME:
-            layers.append(_layer(call) | _sight(call, seen_by[call]))
+            layers.append(_layer(call) | _shared(call, modules) | _sight(call, seen_by[call]))
     return {"mean": mean, "std": std, "layers": layers, "parameters": _count(record)}
 
 
@@ -80,6 +82,14 @@ def _numbers(values: Tensor) -> str:
 def _pair(value: int | list[int]) -> list[int]:
     values = [value] if isinstance(value, int) else list(value)
     return (values * 2)[:2]
+
+
+def _shared(call: Call, modules: dict[str, nn.Module]) -> dict[str, object]:
+    """Returns a shared convolution's weights once, for network.js to turn: an eighth of all of them, or a quarter."""
+    module = modules.get(call.name.removesuffix(".conv2d"))
+    if call.kind != "conv" or not isinstance(module, SharedConv2d):
+        return {}
+    return {"weight": _numbers(module.weight), "orientations": module.orientations}
 
 
 def _layer(call: Call) -> dict[str, object]:

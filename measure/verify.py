@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from helpers.data import Batches, Split, load_mnist
 from helpers.recipes import RECIPES
 from helpers.train import evaluate
-from measure.weights import load_weights, recorded
+from measure.results import read_results
+from measure.weights import load_weights
 
 
 def difference(row: dict[str, str], test: Split, views: bool = False) -> float:
@@ -49,7 +50,7 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.recipes) - set(RECIPES):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
-    rows = [row for name in args.recipes for row in recorded(name) if not args.views or row["views_accuracy"]]
+    rows = [row for name in args.recipes for row in read_results(name) if not args.views or row["views_accuracy"]]
     num_failed = 0
     for line in failures(rows, args.views):
         num_failed += 1

@@ -40,20 +40,15 @@ def row_of(name: str) -> dict[str, str]:
     Raises:
         FileNotFoundError: there is none.
     """
-    for row in recorded(name):
+    for row in results.read_results(name):
         if path_of(name, int(row["seed"])).exists():
             return row
     raise FileNotFoundError(f"no weights of {name} are kept: {_made_by(name, 0)} makes them")
 
 
-def recorded(name: str) -> list[dict[str, str]]:
-    """Returns the rows of a recipe's runs on the test set, those of results/weights.csv first."""
-    return [row for row in results.read_table("weights") if row["recipe"] == name] + results.read_results(name)
-
-
 def _made_by(name: str, seed: int) -> str:
     """Returns the command that makes a run's weights: a sweep skips what has a row already."""
-    if any(row["seed"] == str(seed) for row in recorded(name)):
+    if any(row["seed"] == str(seed) for row in results.read_results(name)):
         return f"python -m measure.remake {name} --seeds {seed}"
     return f"python -m measure.sweep {name} --seeds {seed} --split test"
 
