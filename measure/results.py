@@ -8,6 +8,7 @@ import re
 import statistics
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock
@@ -210,17 +211,23 @@ def retired() -> str:
     return "\n".join(lines)
 
 
+def changes_of(row: dict[str, str]) -> str:
+    """Returns the settings in which a row's training differs from the recipe of its name as it is today."""
+    recipe, today = asdict(recipe_of(row)), asdict(RECIPES[row["recipe"]])
+    return " ".join(f"{name}={value}" for name, value in recipe.items() if value != today[name])
+
+
 def trials(names: Iterable[str]) -> str:
-    """Returns the trials of recipes on held-out images, by what was changed, as Markdown."""
+    """Returns the trials of recipes on held-out images, by how they differ from the recipes of today, as Markdown."""
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in read_table("trials"):
         if row["recipe"] in names:
-            groups.setdefault((row["recipe"], row["changes"], row["settings"]), []).append(row)
+            groups.setdefault((row["recipe"], changes_of(row)), []).append(row)
     lines = [
-        "| recipe | changes | parameters | accuracy, % | loss | views, % | loss | seeds |",
+        "| recipe | differences | parameters | accuracy, % | loss | views, % | loss | seeds |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
-    for (recipe, changes, _), rows in groups.items():
+    for (recipe, changes), rows in groups.items():
         one, views = (
             [with_spread(numbers(rows, f"{kind}accuracy"), 2), with_spread(numbers(rows, f"{kind}loss"), 4)]
             for kind in ("", "views_")
