@@ -2,8 +2,9 @@
 
 Each row is trained by its own settings, so trials repeat too: `python -m measure.remake trials --recipe smallest
 --split validation --seeds 100`. The weights of a test run that is the same are kept, see `measure.weights`.
-Runs repeat with the same instruction set and number of threads; the row says which. An AVX-512 machine repeats
-what was made with AVX2 under `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
+Runs repeat with the same instruction set, number of threads and commit; the row says which. (Commit 4d529dc changed
+the rounding of shared filters.) An AVX-512 machine repeats what was made with AVX2 under
+`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
 """
 
 import argparse
