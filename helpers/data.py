@@ -26,7 +26,7 @@ def load_mnist(root: str | os.PathLike | None = None) -> tuple[Split, Split]:
 
 
 def hold_out(train: Split, num_validation: int = 10_000, seed: int | None = None) -> tuple[Split, Split]:
-    """Parts the training split in two without overlap; held out are its last images, or a choice by `seed`.
+    """Splits the training data in two, without overlap; held out are its last images, or a choice by `seed`.
 
     Raises:
         ValueError: one of the two parts would be empty.

@@ -39,7 +39,7 @@ def _show(
     path: File,
     submissions: Sequence[dict[str, str]] = (),
 ) -> None:
-    with drawing(8, 4.8, f"{title}: ours ± standard deviation over seeds, others single runs", path) as axis:
+    with drawing(8, 4.8, f"{title}: ours ± standard deviation over seeds, others as published", path) as axis:
         if submissions:
             xs, ys = ([float(row[column]) for row in submissions] for column in (cost, "final_accuracy"))
             axis.plot(xs, ys, ".", color=GRAY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)

@@ -14,7 +14,7 @@ TECHNIQUES = {
         "strides of two",
         "max pooling: strides instead",
     ),
-    "its distance from the output": ("four convolutions", "two", "max pooling: close to the output"),
+    "distance of the last pooling from the output": ("four convolutions", "two", "max pooling: close to the output"),
     "no padding": ("the first and the last two convolutions", "the first alone", "end of the convolutions: at 6x6"),
     "1x1 convolution": ("as the head", "two of the 3x3 ones too", "kernels: 1x1 in place of two 3x3"),
     "transition layers": ("none", "1x1 before each pooling", "transition: 1x1 before each pooling"),
