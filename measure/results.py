@@ -6,7 +6,7 @@ import io
 import math
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -211,23 +211,26 @@ def retired() -> str:
     return "\n".join(lines)
 
 
-def changes_of(row: dict[str, str]) -> str:
-    """Returns the settings in which a row's training differs from the recipe of its name as it is today."""
-    recipe, today = asdict(recipe_of(row)), asdict(RECIPES[row["recipe"]])
-    return " ".join(f"{name}={value}" for name, value in recipe.items() if value != today[name])
+def nearest(row: dict[str, str], names: Iterable[str]) -> tuple[str, dict[str, object]]:
+    """Returns the recipe of today that a row's training is most like, and the settings in which it differs."""
+    settings = asdict(recipe_of(row)).items()
+    differences = {name: {k: v for k, v in settings if v != getattr(RECIPES[name], k)} for name in names}
+    return min(differences.items(), key=lambda pair: len(pair[1]))
 
 
-def trials(names: Iterable[str]) -> str:
+def trials(names: Collection[str]) -> str:
     """Returns the trials of recipes on held-out images, by how they differ from the recipes of today, as Markdown."""
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in read_table("trials"):
         if row["recipe"] in names:
-            groups.setdefault((row["recipe"], changes_of(row)), []).append(row)
+            name, differences = nearest(row, names)
+            differing = " ".join(f"{setting}={value}" for setting, value in differences.items())
+            groups.setdefault((name, differing), []).append(row)
     lines = [
         "| recipe | differences | parameters | accuracy, % | loss | views, % | loss | seeds |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
-    for (recipe, changes), rows in groups.items():
+    for (recipe, changes), rows in sorted(groups.items(), key=lambda group: group[0][0]):
         one, views = (
             [with_spread(numbers(rows, f"{kind}accuracy"), 2), with_spread(numbers(rows, f"{kind}loss"), 4)]
             for kind in ("", "views_")

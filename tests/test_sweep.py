@@ -103,8 +103,16 @@ def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
     sweep_main(small, *words, "--seeds", "100-101")
     first, second = results.read_table("trials")
     assert first == row and second["seed"] == "101"
-    assert "| tiny | lr=0.1 stages=((2,), (3,)) activation=SiLU |" in capsys.readouterr().out
+    assert "| tiny | stages=((2,), (3,)) lr=0.1 activation=SiLU |" in capsys.readouterr().out
     assert not (results.RESULTS / "weights").exists()
+
+
+def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
+    sweep_main(small, "tiny", "--set", "lr=0.1", "--set", "batch_size=400", "--seeds", "100")
+    tiny, likest = dataclasses.replace(TINY, lr=0.2), dataclasses.replace(TINY, lr=0.1, batch_size=100)
+    small.setattr(results, "RECIPES", {"tiny": tiny, "likest": likest})
+    assert "| likest | batch_size=400 |" in results.trials(["tiny", "likest"])
+    assert "| tiny | lr=0.1 batch_size=400 |" in results.trials(["tiny"])
 
 
 @pytest.mark.parametrize(
