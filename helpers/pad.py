@@ -9,12 +9,10 @@ from IPython.display import HTML, display
 from torch import Tensor, nn
 
 from helpers.model import SharedConv2d
-from helpers.receptive_field import View, views
-from helpers.trace import Call, Trace, trace
+from helpers.receptive_field import UNCHANGED, View, views
+from helpers.trace import DROPOUT, Call, trace
 
 FOLDER = Path(__file__).parent
-SAME = ("dropout", "clone", "alias", "detach", "contiguous", "to_copy")  # in eval mode they change nothing
-FLAT = ("view", "unsafe_view", "reshape", "flatten", "squeeze", "unsqueeze")
 
 
 def draw(model: nn.Module, mean: float, std: float) -> None:
@@ -54,21 +52,16 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
     modules = dict(record.model.named_modules())
     seen_by = views(record)
     layers: list[dict] = []
-    before = next(iter(seen_by))
-    for call in record.calls:
-        if call not in seen_by or call.kind == "image":
-            continue
-        inputs = [x for x in call.inputs if x in seen_by]
-        if inputs != [before]:
+    before, *calls = seen_by
+    for call in calls:
+        if [x for x in call.inputs if x in seen_by] != [before]:
             raise ValueError(f"{_name(call)} has not one input, the layer before it: the pad draws chains only")
-        before = call
-        if call.kind not in SAME:
+        # In eval mode dropout changes nothing, and what keeps the shape, too, nothing at all.
+        if call.kind not in (*DROPOUT, *UNCHANGED) or call.tensor.shape != before.tensor.shape:
             layers.append(_layer(call) | _shared(call, modules) | _sight(call, seen_by[call]))
-    return {"mean": mean, "std": std, "layers": layers, "parameters": _count(record)}
-
-
-def _count(record: Trace) -> int:
-    return sum(p.numel() for name, p in record.model.named_parameters() if name in record.parameters)
+        before = call
+    parameters = sum(p.numel() for p in record.parameters.values())
+    return {"mean": mean, "std": std, "layers": layers, "parameters": parameters}
 
 
 def _name(call: Call) -> str:
@@ -102,7 +95,7 @@ def _layer(call: Call) -> dict[str, object]:
         return {"type": "conv", **shape, **sizes, **_weights(weight, get("bias"))}
     if call.kind == "linear":
         weight = get("weight") if get("weight") is not None else get("mat2").T
-        bias = get("bias") if get("weight") is not None else get("self") if get("mat1") is not None else None
+        bias = get("bias") if get("weight") is not None else get("input") if get("mat1") is not None else None
         return {"type": "linear", "out": len(weight), **_weights(weight, bias)}
     if call.kind == "batch_norm":
         scale = 1 / torch.sqrt(get("running_var") + get("eps"))
@@ -111,7 +104,7 @@ def _layer(call: Call) -> dict[str, object]:
         return {"type": "norm", **_weights(scale, shift)}
     if call.kind in ("relu", "silu"):
         return {"type": call.kind}
-    if call.kind in FLAT and (call.tensor.ndim == 2 or call.tensor.shape[2:].numel() == 1):
+    if call.kind in UNCHANGED and (call.tensor.ndim == 2 or call.tensor.shape[2:].numel() == 1):
         return {"type": "flatten"}
     if pooling := _pooling(call, before, call.tensor.shape):
         return pooling

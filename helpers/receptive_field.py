@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from helpers.trace import Call, Trace, trace
+from helpers.trace import DROPOUT, NORMS, Call, Trace, trace
 
 
 class Layer(NamedTuple):
@@ -30,7 +30,7 @@ class Axis(NamedTuple):
     size: int  # how many there are
     dim: int  # the dimension that they lie in,
     inner: int = 1  # and the steps there from one to the next: more than one where the map was flattened
-    jump: int = 1
+    jump: int = 1  # in the image, from one to the next; negative in a map that was flipped
     field: int = 1
     start: float = 0  # where the field of the first one begins in the image
     kernel: int = 1  # of the last layer, as are stride and padding
@@ -39,6 +39,11 @@ class Axis(NamedTuple):
     margin: float = 0  # padding by a layer of its own, which counts as the next one's
     joined: bool = False  # flattened maps one after the other, which can only be seen all at once
     seen: bool = False  # a layer has seen all of them at once
+
+    def window(self, extent: int, first: float = 0) -> "Axis":
+        """Returns what a window of positions sees, from the first one or from another; padding's are negative."""
+        reach = (extent - 1) * self.jump
+        return self._replace(field=self.field + abs(reach), start=self.start + first * self.jump + min(reach, 0))
 
 
 class View(NamedTuple):
@@ -81,7 +86,7 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
         # A mean over the rows, and then one over the columns, are one layer.
         if call not in path or known or not is_layer or len({axis.seen for axis in view.axes}) > 1:
             continue
-        shapes = {(a.kernel, a.stride, a.padding, a.jump, a.field, a.size) for a in view.axes}
+        shapes = {(a.kernel, a.stride, a.padding, abs(a.jump), a.field, a.size) for a in view.axes}
         if len(shapes) > 1:
             height, width = (axis.kernel for axis in view.axes)
             raise ValueError(f"layer {call.name}: {height}x{width} is not square")
@@ -107,24 +112,21 @@ def views(record: Trace) -> dict[Call, View]:
     """Returns what each call's tensor sees of the image, for those that see any of it."""
     known: dict[Call, View] = {}
     for call in record.calls:
-        for x in call.inputs:
-            if x.kind == "image":
-                known[x] = View(tuple(Axis(x.tensor.shape[dim], dim) for dim in (2, 3)))
-        if inputs := [(known[x], x.tensor) for x in call.inputs if x in known]:
+        if call.kind == "image":
+            known[call] = View(tuple(Axis(call.tensor.shape[dim], dim) for dim in (2, 3)))
+        elif inputs := [(known[x], x.tensor) for x in call.inputs if x in known]:
             known[call] = _follow(call, inputs)
     return known
 
 
 def without_gates(record: Trace, seen_by: dict[Call, View]) -> set[Call]:
     """Returns the calls whose tensors become the logits; not those that only make factors for a map."""
-    path, rest = set(), [record.output]
-    while rest:
-        call = rest.pop()
-        if call in seen_by and call not in path:
-            path.add(call)
+    path = {record.output}
+    for call in reversed(seen_by):
+        if call in path:
             whole = seen_by[call].seen or call.kind == "cat"
-            rest += [x for x in call.inputs if x in seen_by and (whole or not seen_by[x].seen)]
-    return path
+            path |= {x for x in call.inputs if x in seen_by and (whole or not seen_by[x].seen)}
+    return path & seen_by.keys()
 
 
 def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
@@ -141,10 +143,10 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
         if all(view.seen for view, _ in inputs):
             axes = tuple(max((a for a, _ in pair), key=lambda a: a.field) for pair in pairs)
             return View(axes, ends, unknown)
-        if call.pointwise or call.kind in ("cat", "stack"):
+        if call.pointwise or call.kind in TOGETHER:
             return View(tuple(_merge(pair, after, call) for pair in pairs), (), unknown)
         # The image is in a weight, or in several operands at once, as in attention.
-        operand = next((arguments[key] for key in ("mat1", "input", "self", "tensor") if key in arguments), None)
+        operand = arguments.get("mat1", arguments.get("input"))
         if call.kind not in RULES or len(inputs) > 1 or operand is not inputs[0][1]:
             raise NotFollowed(f"{call.kind} is not followed")
         rule = RULES[call.kind]
@@ -164,8 +166,8 @@ def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -
         flat = [a for a, before in axes if not a.seen and a.dim == dim and a.size < before[dim]]
         if len(branches) + len(flat) == len(axes):
             field = max(a.field for a in [*branches, *map(_whole, flat)])  # what the next layer will see
-            widest = max(flat, key=lambda a: a.size * a.jump)
-            return widest._replace(field=field - (widest.size - 1) * widest.jump, joined=True)
+            widest = max(flat, key=lambda a: a.size * abs(a.jump))
+            return widest._replace(field=field - (widest.size - 1) * abs(widest.jump), joined=True)
     if len(branches) < len(axes):
         # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
         if branches and call.kind not in ("mul", "div"):
@@ -174,15 +176,14 @@ def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -
         place = call.arguments["dim"] % len(after) if call.kind == "stack" else 0
         if call.kind == "stack" and place == 0:
             raise NotFollowed("maps are stacked in front of the images of a batch")
-        branches = [(a, a.dim + (len(after) - len(before)) * (a.dim >= place), before) for a, before in axes]
-        branches = [(a._replace(dim=dim), before[a.dim]) for a, dim, before in branches if not a.seen]
-        if any(size != after[a.dim] for a, size in branches):
+        moved = [(a, before, a.dim + (len(after) - len(before)) * (a.dim >= place)) for a, before in axes if not a.seen]
+        if any(before[a.dim] != after[dim] for a, before, dim in moved):
             raise NotFollowed("maps of different shape are put together")
-        branches = [a for a, _ in branches]
+        branches = [a._replace(dim=dim) for a, _, dim in moved]
         if call.kind == "cat" and branches[0].dim == call.arguments["dim"] % len(after):
             raise NotFollowed("maps are put together side by side")
         if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
-            raise NotFollowed("branches of different scale are put together")
+            raise NotFollowed("branches of different scale or direction are put together")
         # Fields that lie beside each other, as in slices that start one pixel apart, are a larger one together.
         start, end = min(a.start for a in branches), max(a.start + a.field for a in branches)
         return max(branches, key=lambda a: a.field)._replace(start=start, field=int(end - start))
@@ -233,6 +234,15 @@ def _cut(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> 
         begin = range(before[dim])[arguments["start"] or 0 :].start
         return axis._replace(size=after[dim], start=axis.start + begin * axis.jump, jump=axis.jump * arguments["step"])
     return axis._replace(dim=axis.dim - (dim < axis.dim and len(after) < len(before)))
+
+
+def _flip(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    """The last position becomes the first."""
+    if axis.dim not in _dims(arguments["dims"], before):
+        return axis
+    if axis.inner > 1 or axis.size != before[axis.dim]:
+        raise NotFollowed("a flattened map is flipped")
+    return axis._replace(start=axis.start + (axis.size - 1) * axis.jump, jump=-axis.jump)
 
 
 def _along(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
@@ -287,24 +297,26 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
         if whole:
             return _whole(axis)
         raise NotFollowed("a window slides over a flattened map")
-    start, padding = axis.start - padding * axis.jump, padding + axis.margin
-    return axis._replace(
+    padded = padding + axis.margin
+    return axis.window(extent, -padding)._replace(
         size=after[axis.dim],
         jump=axis.jump * stride,
-        field=axis.field + (extent - 1) * axis.jump,
-        start=start,
         kernel=kernel,
         stride=stride,
-        padding=int(padding) if padding == int(padding) else padding,
+        padding=int(padded) if padded == int(padded) else padded,
         margin=0,
         seen=whole,
     )
 
 
+def _unshuffle(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+    """Each square of pixels becomes channels of one, as in a window that does not overlap the next one."""
+    return _window(axis, before, after, {"kernel_size": arguments["downscale_factor"]})
+
+
 def _whole(axis: Axis) -> Axis:
-    field, jump = axis.field + (axis.size - 1) * axis.jump, axis.jump * axis.size
     shape = {"kernel": axis.size, "stride": axis.size, "padding": 0, "margin": 0}
-    return axis._replace(size=1, jump=jump, field=field, seen=True, **shape)
+    return axis.window(axis.size)._replace(size=1, jump=axis.jump * axis.size, seen=True, **shape)
 
 
 def _reduce(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
@@ -322,14 +334,20 @@ def _contract(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict
 
 
 Rule = Callable[[Axis, torch.Size, torch.Size, dict], Axis]
+# What leaves each pixel in its place: by torch's own tag, or without it, some in older versions of torch.
+TOGETHER = {*NORMS, *DROPOUT, "native_dropout", "cat", "stack", "copy", "expand", "channel_shuffle", "prelu_kernel"}
+TOGETHER |= {"native_channel_shuffle", "hardswish", "leaky_relu", "log_sigmoid_forward", "rrelu_with_noise"}
 SLIDING = ("conv", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")
+UNCHANGED = ("view", "unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "to_copy", "alias", "detach")
 _RULES = {
-    _reshape: "view unsafe_view reshape squeeze unsqueeze clone alias detach to_copy lift_fresh contiguous",
+    _reshape: " ".join(UNCHANGED),
     _permute: "permute transpose t",
     _cut: "slice select split split_with_sizes unbind",
-    _along: "softmax log_softmax glu flip roll sort topk cumsum index_select index",
+    _flip: "flip",
+    _along: "softmax log_softmax glu roll sort topk cumsum index_select index",
     _pad: "pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d",
     _window: " ".join(SLIDING),
+    _unshuffle: "pixel_unshuffle",
     _reduce: "mean sum amax amin max min std var var_mean norm linalg_vector_norm logsumexp prod",
     _contract: "linear",
 }

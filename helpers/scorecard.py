@@ -1,13 +1,12 @@
 """Grades any network against the assignment: its list of techniques, and its three targets.
 
-A submission is read by `python -m helpers.scorecard FILE:EXPRESSION`, such as `net.py:Net()`.
+What cannot be graded raises a ValueError, see `read`. A submission is read by `python -m helpers.scorecard
+FILE:EXPRESSION`, such as `net.py:Net()`.
 """
 
-import re
 import sys
-from collections import Counter
+from collections.abc import Iterator
 from math import log
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -15,14 +14,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.model import NUM_CLASSES
-from helpers.receptive_field import View, receptive_field, table, views, without_gates
-from helpers.submission import load
+from helpers.receptive_field import UNCHANGED, View, receptive_field, table, views, without_gates
+from helpers.submission import ARGUMENT, load
 from helpers.trace import Call, Trace, trace
 from helpers.train import History
 
 MAXIMUM = ("max_pool2d", "adaptive_max_pool2d", "amax", "max")
-AVERAGE = ("avg_pool2d", "adaptive_avg_pool2d", "mean", "sum")
-UNCHANGED = ("view", "unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "to_copy", "alias", "detach")
+# What a layer makes of the whole map, by its kind.
+WHOLE = {"conv": "a {0}x{0} convolution over the whole map: a fully connected layer in disguise"}
+WHOLE |= dict.fromkeys(("avg_pool2d", "adaptive_avg_pool2d", "mean", "sum"), "the average of the whole {0}x{0} map")
+WHOLE |= dict.fromkeys(MAXIMUM, "the maximum of the whole {0}x{0} map, not its average")
 # What should not be done to logits, by what does it.
 LAST = {
     "softmax": "cross-entropy takes the softmax itself: after two of them gradients are small and training is slow",
@@ -52,122 +53,85 @@ def read(model: nn.Module) -> tuple[Trace, Trace]:
     Raises:
         ValueError: the model cannot be graded; the message says what to change.
     """
-    training, evaluation = trace(model, training=True), trace(model)
-    logits = training.output.tensor
-    if logits.shape != (training.images, NUM_CLASSES):
-        advice = "flatten or average its maps" if logits.ndim > 2 else f"its last layer must have {NUM_CLASSES} outputs"
-        if len(logits) != training.images:
+    evaluation, training = trace(model), trace(model, training=True)
+    shape, logits = tuple(evaluation.output.tensor.shape), training.output.tensor
+    if shape != (2, NUM_CLASSES):
+        advice = "flatten or average its maps" if len(shape) > 2 else f"its last layer must have {NUM_CLASSES} outputs"
+        if shape[:1] != (2,):
             advice = f"a map is larger than 1x1, and view(-1, {NUM_CLASSES}) took its pixels for images"
-        shape = tuple(logits.shape)
-        raise ValueError(
-            f"the network must return logits of shape (2, {NUM_CLASSES}) for two images, got {shape}: {advice}"
-        )
-    if not logits.isfinite().all():
+        expected = f"logits of shape (2, {NUM_CLASSES}) for two images"
+        raise ValueError(f"the network must return {expected}, got {shape}: {advice}")
+    if not (logits.isfinite().all() and evaluation.output.tensor.isfinite().all()):
         raise ValueError("the network returns values that are not finite: look at its initial weights")
-    weights = [call.tensor for call in (x for c in training.calls for x in c.inputs) if call.tensor.is_leaf]
-    weights = {id(p): p for p in weights if p.requires_grad}.values()
+    weights = [p for p in training.parameters.values() if p.requires_grad]
     if not weights or not logits.requires_grad:
         raise ValueError("the network trains nothing: no parameter with requires_grad leads to its logits")
-    gradients = torch.autograd.grad(
-        F.cross_entropy(logits, torch.arange(len(logits)) % NUM_CLASSES), weights, allow_unused=True
-    )
-    if not any(g is not None and g.abs().sum() > 0 for g in gradients):
+    loss = F.cross_entropy(logits, logits.argmin(1))
+    if not any(g is not None and g.any() for g in torch.autograd.grad(loss, weights, allow_unused=True)):
         raise ValueError("the network trains nothing: the gradient of every parameter is zero")
     return training, evaluation
 
 
 def grade_techniques(model: nn.Module) -> list[Line]:
-    """Looks for each technique of the assignment in what the model does with an image, and adds advice.
-
-    Raises:
-        ValueError: see `read`.
-    """
+    """Looks for each technique of the assignment in what the model does with an image, and adds advice."""
     training, evaluation = read(model)
-    view_of = views(evaluation)
-    convs = [call for call in evaluation.calls if call.kind == "conv"]
-    kernels = [max(call.arguments["weight"].shape[2:]) for call in convs]
-    paddings = [
-        max(max(call.arguments["padding"]), *(axis.padding for axis in view_of[call].axes), 0) for call in convs
-    ]
-    padded = sum(k > 1 and p > 0 for k, p in zip(kernels, paddings))
-    unpadded = sum(k > 1 and p <= 0 for k, p in zip(kernels, paddings))
+    seen_by = views(evaluation)
+    convs = [call for call in seen_by if call.kind == "conv"]
+    points = [call for call in convs if max(call.arguments["weight"].shape[2:]) == 1]
+    padded = [x for x in convs if any(x.arguments["padding"]) or any(axis.padding > 0 for axis in seen_by[x].axes)]
+    wide = [call in padded for call in convs if call not in points]
     of_all = f"of {len(convs)} convolutions"
-    norms = sum(call.kind == "batch_norm" for call in training.calls)
-    rates = [_rate(call) for call in training.calls if _rate(call)]
-    pools = [call for call in evaluation.calls if call.kind in MAXIMUM[:2] and call not in view_of[call].ends]
-    maxima = sum(call.kind in MAXIMUM and call in view_of[call].ends for call in evaluation.calls if call in view_of)
-    times = f"{len(pools)} times" + ", and a maximum over the whole map, which does not count" * bool(maxima)
-    after = (
-        len([call for call in evaluation.calls[evaluation.calls.index(pools[-1]) :] if call in convs]) if pools else 0
-    )
+    norms = [call for call in training.calls if call.kind == "batch_norm"]
+    rates = [call.arguments["p"] for call in training.calls if call.kind == "dropout"]
+    whole = [call for call, view in seen_by.items() if call in view.ends and call.kind in MAXIMUM]
+    pools = [call for call in seen_by if call.kind in MAXIMUM[:2] and call not in whole]
+    times = f"{len(pools)} times" + ", and a maximum over the whole map, which does not count" * bool(whole)
+    after = [call in pools for call in reversed(seen_by) if call in [*convs, *pools]].index(True) if pools else 2
     near = f"{after} convolutions after the last one, asked 2" if pools else "there is none, see above"
-    lines = [
-        Line("convolutions with padding", padded > 0, f"{padded} {of_all}"),
-        Line("convolutions without padding", unpadded > 0, f"{unpadded} {of_all}, 1x1 not counted"),
-        Line("1x1 convolution", 1 in kernels, f"{kernels.count(1)} {of_all}"),
-        Line("batch norm", norms > 0, f"{norms} times"),
+    return [
+        Line("convolutions with padding", any(wide), f"{wide.count(True)} {of_all}"),
+        Line("convolutions without padding", not all(wide), f"{wide.count(False)} {of_all}, 1x1 not counted"),
+        Line("1x1 convolution", bool(points), f"{len(points)} {of_all}"),
+        Line("batch norm", bool(norms), f"{len(norms)} times"),
         Line("dropout", bool(rates), f"rates {rates}" if rates else "none"),
         Line("max pooling twice", len(pools) == 2, times),
-        Line("max pooling not near the output", not pools or after >= 2, near),
-        _head(evaluation, view_of),
+        Line("max pooling not near the output", after >= 2, near),
+        _head(evaluation, seen_by),
+        *_advice(training, evaluation, [call for call in points if call in padded]),
     ]
-    return lines + _advice(training, evaluation, dict(zip(convs, zip(kernels, paddings))))
 
 
-def _rate(call: Call) -> float:
-    """Returns the rate of a dropout that is switched on, otherwise 0."""
-    switched_on = call.kind == "dropout" and call.arguments.get("training", call.arguments.get("train", True))
-    return call.arguments.get("p", 0.5) if switched_on else 0.0
-
-
-def _head(record: Trace, view_of: dict[Call, View]) -> Line:
+def _head(record: Trace, seen_by: dict[Call, View]) -> Line:
     """Says how the network comes from maps to logits."""
-    view, reasons, passed = view_of[record.output], [], False
-    if view.unknown and not view.ends:
-        reasons.append(f"not followed: {view.unknown}")
-    for end in view.ends:
-        side = view_of[end].axes[0].kernel
-        if end.kind in AVERAGE:
-            reasons.append(f"the average of the whole {side}x{side} map")
-        elif end.kind == "conv":
-            reasons.append(f"a {side}x{side} convolution over the whole map: a fully connected layer in disguise")
-        elif end.kind in MAXIMUM:
-            reasons.append(f"the maximum of the whole {side}x{side} map, not its average")
-        passed |= end.kind in (*AVERAGE, "conv")
-    head = [call for call in without_gates(record, view_of) if view_of[call].seen]
-    linear = sum(call.kind == "linear" for call in head)
+    view = seen_by.get(record.output, View())
+    linear = sum(call.kind == "linear" and seen_by[call].seen for call in without_gates(record, seen_by))
+    passed = linear > 0 or any(end.kind in WHOLE and end.kind not in MAXIMUM for end in view.ends)
+    reasons = [f"not followed: {view.unknown}"] if view.unknown and not view.ends else []
+    reasons += [WHOLE[end.kind].format(seen_by[end].axes[0].kernel) for end in view.ends if end.kind in WHOLE]
     reasons += [f"{linear} fully connected"] if linear else []
-    for call in record.calls:
-        if call.kind == "avg_pool2d" and call.tensor.shape[-1] == 1 and not view_of[call].seen:
-            side, size = view_of[call].axes[0].kernel, call.inputs[0].tensor.shape[-1]
-            reasons.append(
-                f"{call.name} averages {side}x{side} of {size}x{size} pixels: AdaptiveAvgPool2d(1) takes all"
-            )
-    return Line("global average pooling or FC", passed or linear > 0, "; ".join(reasons) or "neither")
+    for call, view in seen_by.items():
+        if call.kind == "avg_pool2d" and call.tensor.shape[-1] == 1 and not view.seen:
+            side, size = view.axes[0].kernel, call.inputs[0].tensor.shape[-1]
+            reasons += [f"{call.name} averages {side}x{side} of {size}x{size} pixels: AdaptiveAvgPool2d(1) takes all"]
+    return Line("global average pooling or FC", passed, "; ".join(reasons) or "neither")
 
 
-def _advice(training: Trace, evaluation: Trace, convs: dict[Call, tuple[int, float]]) -> list[Line]:
+def _advice(training: Trace, evaluation: Trace, padded_points: list[Call]) -> Iterator[Line]:
     """Names what the assignment does not forbid, but costs accuracy or parameters."""
-    lines = []
     last = _source(training.output, UNCHANGED)
     if last.kind in LAST:
-        lines.append(Line(f"{last.kind} on the logits", None, LAST[last.kind]))
-    if stuck := [call.name for call in evaluation.calls if _rate(call)]:
-        advice = f"{', '.join(dict.fromkeys(stuck))}: give it training=self.training, or take nn.Dropout"
-        lines.append(Line("dropout stays on in eval mode", None, advice))
-    if border := [call.name for call, (kernel, padding) in convs.items() if kernel == 1 and padding > 0]:
-        lines.append(
-            Line("1x1 convolution with padding", None, f"{', '.join(border)}: it adds a border without any image")
-        )
-    normed = [_source(c.inputs[0], (*UNCHANGED, "max_pool2d")) for c in training.calls if c.kind == "batch_norm"]
+        yield Line(f"{last.kind} on the logits", None, LAST[last.kind])
+    stuck = [call for call in evaluation.calls if call.kind == "dropout"]
+    normed = [_source(x.inputs[0], (*UNCHANGED, "max_pool2d")) for x in training.calls if x.kind == "batch_norm"]
     biased = [call for call in normed if call.kind == "conv" and call.arguments["bias"] is not None]
-    if biased:
-        count = sum(call.arguments["bias"].numel() for call in biased)
-        names = ", ".join(dict.fromkeys(call.name for call in biased))
-        lines.append(
-            Line("bias before batch norm", None, f"{names}: the norm takes it away, bias=False saves {count:,}")
-        )
-    return lines
+    saved = sum(call.arguments["bias"].numel() for call in biased)
+    for criterion, calls, advice in (
+        ("dropout stays on in eval mode", stuck, "give it training=self.training, or take nn.Dropout"),
+        ("1x1 convolution with padding", padded_points, "it adds a border without any image"),
+        ("bias before batch norm", biased, f"the norm takes it away, bias=False saves {saved:,}"),
+    ):
+        if calls:
+            yield Line(criterion, None, f"{', '.join(dict.fromkeys(call.name for call in calls))}: {advice}")
 
 
 def _source(call: Call, kinds: tuple[str, ...]) -> Call:
@@ -178,11 +142,7 @@ def _source(call: Call, kinds: tuple[str, ...]) -> Call:
 
 
 def grade_targets(model: nn.Module, history: History) -> list[Line]:
-    """Holds parameters, epochs and the final epoch's accuracy against the assignment's three targets.
-
-    Raises:
-        ValueError: see `read`.
-    """
+    """Holds parameters, epochs and the final epoch's accuracy against the assignment's three targets."""
     epochs, (count, reason) = len(history.test), count_used(model)
     accuracy = history.test[-1].accuracy if history.test else 0.0
     reached = f"{accuracy:.2f} % after the final epoch"
@@ -196,52 +156,37 @@ def grade_targets(model: nn.Module, history: History) -> list[Line]:
 
 
 def count_used(model: nn.Module) -> tuple[int, str]:
-    """Counts the parameters that a network uses, frozen ones included, each once; says what else there is.
-
-    Raises:
-        ValueError: see `read`.
-    """
+    """Counts the parameters that a network uses, frozen ones included, each once; says what else there is."""
     training, evaluation = read(model)
-    names = training.parameters | evaluation.parameters
-    sizes = {name: p.numel() for name, p in training.model.named_parameters()}
-    used = sum(size for name, size in sizes.items() if name in names)
-    frozen = sum(p.numel() for name, p in training.model.named_parameters() if name in names and not p.requires_grad)
-    unused = sorted({name.rpartition(".")[0] or name for name in sizes if name not in names})
-    reason = f"{used:,}" + f", {frozen:,} of them frozen" * bool(frozen)
-    if unused:
-        reason += f"; without {sum(sizes.values()) - used:,} that are never used: delete {', '.join(unused)}"
-    modules = dict(training.model.named_modules())
-    calls = Counter(
-        name for name in training.modules if next(modules[name].parameters(recurse=False), None) is not None
-    )
-    if again := [name for name in calls if calls[name] > 1]:
-        shown = sum(p.numel() for name in training.modules for p in modules[name].parameters(recurse=False))
+    used = training.parameters | evaluation.parameters
+    count = sum(p.numel() for p in used.values())
+    frozen = sum(p.numel() for p in used.values() if not p.requires_grad)
+    reason = f"{count:,}" + f", {frozen:,} of them frozen" * bool(frozen)
+    if unused := {name: p.numel() for name, p in training.model.named_parameters() if name not in used}:
+        layers = ", ".join(sorted({name.rpartition(".")[0] or name for name in unused}))
+        reason += f"; without {sum(unused.values()):,} that are never used: delete {layers}"
+    own = {name: sum(p.numel() for p in m.parameters(recurse=False)) for name, m in training.model.named_modules()}
+    if again := [name for name in own if own[name] and training.modules.count(name) > 1]:
+        shown = sum(own[name] for name in training.modules)
         reason += f"; torchsummary shows {shown:,}, for it counts {', '.join(again)} each time that it is called"
-    return used, reason
-
-
-def _table_of(model: nn.Module) -> list[str]:
-    return [table(receptive_field(model))]
+    return count, reason
 
 
 def main() -> int:
     """Prints what a network of a submission does, what its layers see, and its scorecard."""
-    match = re.fullmatch(r"(.+\.(?:py|ipynb)):(.+)", sys.argv[1]) if len(sys.argv) == 2 else None
-    if match is None:
+    if len(sys.argv) != 2 or not (match := ARGUMENT.fullmatch(sys.argv[1])):
         print("usage: python -m helpers.scorecard FILE:EXPRESSION, such as net.py:Net()", file=sys.stderr)
         return 2
-    path, expression = Path(match[1]), match[2]
-    print(f"Of {path.name}, imports, definitions and plain constants are executed, and nothing else.\n")
     try:
-        model = load(path, expression)
+        model = load(*match.groups())
         for call in trace(model).calls:
             print(f"{call.kind:20} {call.name:30} -> {tuple(call.tensor.shape)}")
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    for part in (_table_of, grade_techniques, lambda model: [count_used(model)[1]]):
+    for part in (lambda: [table(receptive_field(model))], lambda: [*grade_techniques(model), "", count_used(model)[1]]):
         try:
-            print("", *part(model), sep="\n")
+            print("", *part(), sep="\n")
         except ValueError as error:
             print(error)
     print("\nWhat it reaches was not tried: training decides on its accuracy.")

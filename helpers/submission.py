@@ -1,6 +1,7 @@
 """Takes a network out of a student's file without running the rest of it, such as its download and training."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,18 +9,21 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
+ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def load(path: Path, expression: str) -> object:
+def load(file: str, expression: str) -> object:
     """Returns the value of an expression in terms of what a `.py` file or notebook defines.
 
-    Its imports, definitions and plain constants are executed, and nothing else. What fails among them is left
-    out, with a line on stderr.
+    Its imports, definitions and plain constants are executed, and nothing else, as it prints. What fails among
+    them is left out, with a line on stderr.
 
     Raises:
         ValueError: the file cannot be read, or the expression fails; the message says why.
     """
+    path = Path(file)
+    print(f"Of {path.name}, imports, definitions and plain constants are executed, and nothing else.\n")
     names = {"__name__": path.stem}
     sys.path.insert(0, str(path.resolve().parent))
     try:

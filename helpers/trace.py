@@ -5,26 +5,23 @@ whoever calls them: a module, a function, a method or a compiled model. Normaliz
 be several operators, or none; they are recorded as the function that was called.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
-from inspect import signature
+from dataclasses import dataclass, field
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx.operator_schemas import normalize_function
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-WHOLE_FUNCTIONS = ("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "local_response_norm", "pad")
+# Functions that are recorded as such, and not as the operators that they are made of.
+NORMS = ("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "local_response_norm")
+DROPOUT = ("dropout", "dropout off")
 # Operators by the name of the function that one knows them by.
 KINDS = {"convolution": "conv", "max_pool2d_with_indices": "max_pool2d", "addmm": "linear", "mm": "linear"}
-# Pointwise operators without torch's own tag, some in its older versions.
-POINTWISE = {"hardswish", "leaky_relu", "log_sigmoid_forward", "prelu_kernel", "rrelu_with_noise", "copy", "expand"}
-POINTWISE |= {"channel_shuffle", "native_channel_shuffle", "native_dropout"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,167 +29,125 @@ class Call:
     """An operator or function at work: what it was given, and what it made."""
 
     kind: str  # such as conv, linear, max_pool2d, mean, batch_norm, dropout; given, image: made by no call
-    name: str  # of the module, or of the function in its module
-    function: str  # of torch, which was called
-    arguments: dict[str, Any]
-    inputs: tuple["Call", ...]
     tensor: Tensor
-    pointwise: bool = False
+    name: str = ""  # of the module, or of the function in its module
+    function: str = ""  # of torch, which was called
+    arguments: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple["Call", ...] = ()
+    pointwise: bool = False  # by torch's own tag
 
 
-class Trace(NamedTuple):
-    """The calls that lead from the images to the output, in the order of execution."""
+class Trace(TorchDispatchMode):
+    """Sees the operators of torch at work, and keeps those that lead from an image to what the network returns."""
 
-    model: nn.Module  # the copy that was run
-    calls: list[Call]
-    output: Call
-    modules: list[str]  # names of the modules that were called, as often as they were
-    parameters: set[str]  # names of the parameters that lead to the output
-    images: int  # how many the model was given
+    def __init__(self, model: nn.Module, images: Tensor):
+        super().__init__()
+        self.model = model
+        self.calls = [Call("image", images)]  # in the order of execution
+        self.modules: list[str] = []  # names of the modules that were called, as often as they were
+        self.last = {id(images): self.calls[0]}  # by the id of a tensor: the call that made or changed it last
+        self.function = ""  # at work, as are modules, the innermost last, with what they were given
+        self.at_work = [("", model, images)]
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        kind = func._schema.name.removeprefix("aten::").strip("_")
+        if kind == "as_strided" and output.shape == args[0].shape and torch.equal(output, args[0]):
+            kind = "alias"  # channels_last: the same values in another order
+        self.add(kind, func, args, kwargs, output)
+        if func._schema.is_mutable:  # what shares its memory with a tensor that was written is no longer what it was
+            written = tuple(map(self.call_of, _tensors(output)))
+            memory = {call.tensor.untyped_storage().data_ptr() for call in written}
+            for key, call in self.last.items():
+                if call.tensor.untyped_storage().data_ptr() in memory and call not in written:
+                    self.last[key] = Call("writing a part in place", call.tensor, call.name, inputs=(call, *written))
+                    self.calls.append(self.last[key])
+        return output
+
+    def add(self, kind, func, args, kwargs, output) -> None:
+        arguments = normalize_function(func, args, kwargs, normalize_to_only_use_kwargs=True).kwargs
+        only_shape = kind.endswith("_like") or kind.startswith(("new_", "empty"))
+        inputs = () if only_shape else tuple(map(self.call_of, _tensors(arguments)))
+        name, module, _ = self.at_work[-1]
+        if not type(module).__module__.startswith("torch.nn"):
+            name = f"{name}.{self.function}".lstrip(".")
+        pointwise = torch.Tag.pointwise in getattr(func, "tags", ())
+        for x in _tensors(output):
+            self.last[id(x)] = Call(KINDS.get(kind, kind), x, name, self.function, arguments, inputs, pointwise)
+            self.calls.append(self.last[id(x)])
+
+    def call_of(self, tensor: Tensor) -> Call:
+        return self.last.setdefault(id(tensor), Call("given", tensor))
+
+    def finish(self, output: Any) -> None:
+        """Keeps what leads to the output, and takes the first tensor of ten values an image for the logits."""
+        outputs = [self.call_of(x) for x in _tensors(output)]
+        live = set(outputs)
+        for call in reversed(self.calls):
+            live.update(call.inputs if call in live else ())
+        if self.calls[0] not in live:
+            reason = "what it returns does not come from the image, or leaves torch on its way, as in numpy"
+            raise ValueError(f"the network must return logits, got {type(output).__name__}: {reason}")
+        outputs.sort(key=lambda call: call.tensor.shape != (len(self.calls[0].tensor), 10))
+        self.output = outputs[0]
+        self.calls = [call for call in self.calls if call in live]
+        given = {id(call.tensor) for call in live}
+        self.parameters = {name: p for name, p in self.model.named_parameters() if id(p) in given}  # each once
 
 
 class _Functions(TorchFunctionMode):
     """Sees the functions of torch that modules and networks call."""
 
-    def __init__(self, operators: "_Operators"):
+    def __init__(self, record: Trace):
         super().__init__()
-        self.operators = operators
+        self.record = record
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs, calls, name = kwargs or {}, self.operators.calls, getattr(func, "__name__", "")
-        self.operators.function, before = name.strip("_"), len(calls)
-        output = func(*args, **kwargs)
-        kind = "dropout" if "dropout" in name else name
-        if isinstance(output, Tensor) and kind in (*WHOLE_FUNCTIONS, "dropout"):
-            del calls[before:]  # the operators that this function is made of
-            self.operators.record(kind, kind != "pad", _named(func, args, kwargs), [output])
-        return output
-
-
-def _named(func: Callable, args: tuple, kwargs: dict) -> dict:
-    """Returns all arguments by name; functions written in C have no signature to be read."""
-    try:
-        bound = signature(func).bind(*args, **kwargs)
-    except (TypeError, ValueError):
-        return dict(zip(("input", "p", "training"), args)) | kwargs
-    bound.apply_defaults()
-    return bound.arguments
-
-
-class _Operators(TorchDispatchMode):
-    """Sees the operators of torch that all functions are made of."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls: list[Call] = []
-        self.last: dict[int, Call] = {}  # by the id of a tensor: the call that made or changed it last
-        self.function = ""
-        self.at_work: list[tuple[str, nn.Module]] = []  # modules, the innermost last
-        self.modules: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = getattr(func, "__name__", "").partition(".")[0].strip("_")  # conv2d.default is an operator's name
+        self.record.function = name
+        calls, before = self.record.calls, len(self.record.calls)
         output = func(*args, **(kwargs or {}))
-        schema = func._schema
-        arguments = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
-        arguments |= dict(zip([a.name for a in schema.arguments], args)) | (kwargs or {})
-        kind = schema.name.removeprefix("aten::").strip("_")
-        if kind == "as_strided" and output.shape == args[0].shape and torch.equal(output, args[0]):
-            kind = "alias"  # channels_last: the same values in another order
-        outputs = [x for x in tree_leaves(output) if isinstance(x, Tensor)]
-        self.record(kind, torch.Tag.pointwise in func.tags or kind in POINTWISE, arguments, outputs)
-        if schema.is_mutable:
-            self.forget(outputs)
+        if "dropout" in name:  # one that is off draws no random numbers
+            name = "dropout" if "bernoulli" in [call.kind for call in calls[before:]] else "dropout off"
+        if name in (*NORMS, *DROPOUT, "pad"):
+            del calls[before:]
+            self.record.add(name, func, args, kwargs, output)
         return output
 
-    def call_of(self, tensor: Tensor) -> Call:
-        return self.last.setdefault(id(tensor), Call("given", "", "", {}, (), tensor))
 
-    def record(self, kind: str, pointwise: bool, arguments: dict, outputs: list[Tensor]) -> None:
-        inputs = tuple(self.call_of(x) for x in tree_leaves(arguments) if isinstance(x, Tensor))
-        if kind.endswith("_like") or kind.startswith(("new_", "empty")):
-            inputs = ()  # only their shape is copied
-        name, module, _ = self.at_work[-1] if self.at_work else ("", None, ())
-        if not type(module).__module__.startswith("torch.nn"):
-            name = f"{name}.{self.function}".lstrip(".")
-        for output in outputs:
-            call = Call(KINDS.get(kind, kind), name, self.function, arguments, inputs, output, pointwise)
-            self.calls.append(call)
-            self.last[id(output)] = call
-
-    def forget(self, written: list[Tensor]) -> None:
-        """What shares its memory with a tensor that was written in place is no longer what it was."""
-        memory = {x.untyped_storage().data_ptr() for x in written}
-        inputs = tuple(self.last[id(x)] for x in written)
-        for key, call in self.last.items():
-            if call.tensor.untyped_storage().data_ptr() in memory and call not in inputs:
-                self.last[key] = Call("writing a part in place", call.name, "", {}, (call, *inputs), call.tensor)
-                self.calls.append(self.last[key])
+def _tensors(tree: Any) -> list[Tensor]:
+    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
 
 
 @torch.inference_mode(False)  # whoever asks may be in inference mode, which hides operators
 @torch.enable_grad()
 def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> Trace:
-    """Records what a model does with two images (2, 1, input_size, input_size) of noise.
+    """Records what a model does with noise: images (2, 1, input_size, input_size), in train mode 32 of them.
 
     The model and torch's source of random numbers stay as they are. The output keeps its gradients. Of several
-    outputs, the first of ten values an image counts. Where two images are too few for training, 32 are taken.
+    outputs, the first of ten values an image counts.
 
     Raises:
         ValueError: the model cannot be run; the message says what to change, and names the layer.
     """
-    _check(model)
-    try:
-        return _run(model, training, input_size, 2)
-    except ValueError:
-        if training:  # a ghost batch norm splits a batch into equal parts
-            with suppress(ValueError):
-                return _run(model, training, input_size, 32)
-        raise
-
-
-def _run(model: nn.Module, training: bool, input_size: int, count: int) -> Trace:
-    model = _copy(getattr(model, "_orig_mod", model)).cpu().train(training)
+    model = _copy(model).cpu().train(training)
+    count = 32 if training else 2  # a ghost batch norm splits a batch into equal parts
     images = torch.randn(count, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
-    operators = _Operators()
-    operators.last[id(images)] = Call("image", "", "", {}, (), images)
+    record = Trace(model, images)
     for name, module in model.named_modules():
-        module.register_forward_pre_hook(lambda *args, name=name: operators.at_work.append((name, *args)))
-        module.register_forward_hook(lambda *_: operators.modules.append(operators.at_work.pop()[0]))
-    eager = torch.compiler.set_stance("force_eager")
-    with torch.random.fork_rng(devices=[]), eager, operators, _Functions(operators):
+        module.register_forward_pre_hook(lambda *args, name=name: record.at_work.append((name, *args)))
+        module.register_forward_hook(lambda *_: record.modules.append(record.at_work.pop()[0]))
+    with torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"), record, _Functions(record):
         try:
             output = model(images)
         except Exception as error:
-            raise ValueError(_explanation(error, operators)) from error
-    outputs = [operators.call_of(x) for x in tree_leaves(output) if isinstance(x, Tensor)]
-    if not outputs:
-        raise ValueError(f"the network must return logits, got {type(output).__name__}")
-    logits = next((call for call in outputs if call.tensor.shape == (count, 10)), outputs[0])
-    live, rest = set(), list(outputs)
-    while rest:
-        if (call := rest.pop()) not in live:
-            live.add(call)
-            rest += call.inputs
-    if not any(call.kind == "image" for call in live):
-        raise ValueError(
-            "what the network returns does not come from the image, or leaves torch on its way, as in numpy"
-        )
-    used = {id(call.tensor) for call in live}
-    parameters = {name for name, p in model.named_parameters(remove_duplicate=False) if id(p) in used}
-    calls = [call for call in operators.calls if call in live]
-    return Trace(model, calls, logits, operators.modules, parameters, count)
+            raise ValueError(_explanation(error, *record.at_work[-1])) from error
+    record.finish(output)
+    return record
 
 
 def _copy(model: nn.Module) -> nn.Module:
-    """Copies a network together with maps and weights that were computed, which torch by itself refuses to copy."""
-    kept = [x for module in model.modules() for x in tree_leaves(vars(module)) if isinstance(x, Tensor)]
-    try:
-        return deepcopy(model, {id(x): x.detach().clone() for x in kept if not x.is_leaf})
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"the network cannot be copied: it must keep layers and numbers only ({error})") from error
-
-
-def _check(model: nn.Module) -> None:
+    """Copies a network with maps and weights that were computed, which torch by itself refuses to copy."""
     if isinstance(model, type):
         raise ValueError(f"{model.__name__} is a class: give an instance of it, such as {model.__name__}()")
     if not isinstance(model, nn.Module):
@@ -202,18 +157,21 @@ def _check(model: nn.Module) -> None:
             raise ValueError("a scripted network cannot be read: give the nn.Module that it was made from")
         if getattr(module, "has_uninitialized_params", bool)():
             raise ValueError(f"layer {name} is lazy and has no weights yet: run the network once on a batch of images")
+    computed = {id(x): x.detach().clone() for m in model.modules() for x in _tensors(vars(m)) if not x.is_leaf}
+    try:
+        return deepcopy(getattr(model, "_orig_mod", model), computed)  # of a compiled network, the original
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"the network cannot be copied: it must keep layers and numbers only ({error})") from error
 
 
-def _explanation(error: Exception, operators: _Operators) -> str:
+def _explanation(error: Exception, name: str, module: nn.Module, given: Any) -> str:
     """Names the layer that failed and, where the number of its inputs is wrong, the right one."""
-    name, module, given = operators.at_work[-1]
-    shape = next((x.shape for x in tree_leaves(given) if isinstance(x, Tensor)), torch.Size())
+    shape = next((tuple(x.shape) for x in _tensors(given)), ())
     layer = f"layer {name}, {module}," if name else "the network"
     advice = ""
     for argument, dim in (("in_channels", 1), ("num_features", 1), ("in_features", -1)):
-        wanted = getattr(module, argument, None)
-        if wanted is not None and len(shape) > 1 and wanted != shape[dim]:
+        if len(shape) > 1 and getattr(module, argument, shape[dim]) != shape[dim]:
             advice = f"; give it {argument}={shape[dim]}"
             if argument == "in_features" and len(shape) > 2:
                 advice = f"; flatten its input, and give it in_features={prod(shape[1:])}"
-    return f"{layer} fails on an input of shape {tuple(shape)}: {error}{advice}"
+    return f"{layer} fails on an input of shape {shape}: {error}{advice}"

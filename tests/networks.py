@@ -197,6 +197,17 @@ class Slices(nn.Module):
         return torch.cat([x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)], dim=1)
 
 
+class Mirrored(nn.Module):
+    """Sees each map and its mirror image with the same filters."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = conv(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x) + self.conv(x.flip(3)).flip(3)
+
+
 class Ghost(nn.Module):
     """Normalizes each quarter of a batch by itself."""
 
@@ -368,6 +379,15 @@ NETWORKS = {
     "slices as channels": change(
         lambda: {"pool1": Slices(), "second": conv(16, 4)}, fields=[3, 8, 10, 18, 18], fails={TWICE}
     ),
+    "pixels as channels": change(
+        lambda: {"pool1": nn.PixelUnshuffle(2), "second": conv(16, 4)}, fields=[3, 8, 10, 18, 18], fails={TWICE}
+    ),
+    "mirrored": change(
+        lambda: {"relu2": Mirrored()},
+        fields=[3, 4, 8, 12, 12, 14, 22, 22],
+        says={PADDED: "4 of 6"},
+        parameters="700; torchsummary shows 844, for it counts 0.5.conv each time",
+    ),
     "padded on one side": change(
         lambda: {"relu2": Net(lambda s, x: x + F.pad(x[..., 1:, 1:], (0, 1, 0, 1)))}, fields=[3, 4, 8, 12, 20, 20]
     ),
@@ -394,6 +414,9 @@ NETWORKS = {
     "transposed": change(lambda: {"relu2": nn.ConvTranspose2d(4, 4, 3)}, not_followed="transposed convolution"),
     "upsampled": change(lambda: {"relu2": nn.Upsample(scale_factor=2)}, not_followed="upsample_nearest2d"),
     "attention": change(lambda: {"relu3": Attention()}, not_followed="0.9"),
+    "mirror image added": change(
+        lambda: {"relu2": Net(lambda s, x: x + x.flip(2))}, not_followed="branches of different scale"
+    ),
     "shifted": change(lambda: {"relu2": Shift()}, not_followed="along the side of the map"),
     "written in parts": change(lambda: {"relu2": Parts()}, not_followed="in place"),
     "flattened, put together and taken apart": change(

@@ -154,6 +154,17 @@ def test_a_network_may_take_one_image_after_the_other():
     ] * 2
 
 
+@pytest.mark.parametrize("conv2d", [torch.ops.aten.conv2d.default, torch.ops.aten.conv2d, torch.conv2d])
+def test_layers_are_named_by_functions_and_not_by_operators(conv2d):
+    model = Net(
+        lambda s, x: torch.ops.aten.mean.dim(conv2d(x, s.weight), [2, 3]), weight=nn.Parameter(torch.ones(10, 1, 3, 3))
+    )
+    assert [(layer.name, layer.type) for layer in receptive_field(model)] == [("conv2d", "Conv2d"), ("mean", "Mean")]
+    model.weight = nn.Parameter(torch.ones(10, 1, 3, 5))
+    with pytest.raises(ValueError, match="layer conv2d: 3x5 is not square"):
+        receptive_field(model)
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [

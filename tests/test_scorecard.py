@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+import torch.nn.functional as F
 from nbformat import v4
 from torch import nn
 from torch.nn.utils import prune
@@ -121,6 +122,33 @@ class Broken(nn.Module):
 def test_what_cannot_be_graded_is_explained(model, message):
     with pytest.raises(ValueError, match=message):
         grade_techniques(model)
+
+
+def test_operators_that_are_called_themselves_count_as_functions():
+    """As in a network that was exported."""
+
+    def forward(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        x = torch.ops.aten.conv2d.default(x, model.conv.weight, model.conv.bias)
+        x = torch.ops.aten.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, True)
+        return torch.ops.aten.dropout.default(x, 0.3, True).mean((2, 3))
+
+    lines = lines_of(Net(forward, conv=nn.Conv2d(1, 10, 3)))
+    assert [lines[name].reason for name in ("batch norm", "dropout")] == ["1 times", "rates [0.3]"]
+    assert lines["dropout stays on in eval mode"].reason.startswith("dropout: give it training=")
+    assert lines["bias before batch norm"].reason.startswith("conv2d: the norm takes it away, bias=False saves 10")
+
+
+def test_filters_may_be_convolutions_of_smaller_ones():
+    def forward(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(x, F.conv2d(model.large, model.small, padding=1)).mean((2, 3))
+
+    model = Net(forward, large=nn.Parameter(torch.randn(10, 1, 2, 2)), small=nn.Parameter(torch.randn(1, 1, 2, 2)))
+    assert lines_of(model)["convolutions without padding"].reason.startswith("1 of 1 convolutions")
+
+
+def test_logits_that_do_not_see_the_image_are_graded():
+    model = Net(lambda s, x: (s.logits.expand(len(x), 10), x), logits=nn.Parameter(torch.ones(1, 10)))
+    assert lines_of(model)["global average pooling or FC"] == Line("global average pooling or FC", False, "neither")
 
 
 @pytest.mark.parametrize(
