@@ -4,28 +4,38 @@
 // Lets one draw on a canvas with mouse, pen, finger or arrow keys, and calls `changed` with the image, or null.
 mnist.pad = (canvas, changed) => {
   const SIDE = 280, WIDTH = 20;
-  let strokes = [], current = null, cursor = [SIDE / 2, SIDE / 2], waiting = false;
+  // What is drawn, or the image that is given; the stroke that grows, and whose it is: a pointer's number, or "keys".
+  let strokes = [], given = null, current = null, owner = null, cursor = null, waiting = false;
   Object.assign(canvas, {width: SIDE, height: SIDE, className: "sheet", tabIndex: 0});
-  canvas.setAttribute("role", "img");
+  canvas.setAttribute("role", "application");  // else a screen reader keeps the keys for itself
   canvas.setAttribute("aria-label", "A sheet to draw a digit on. By keys: the space bar puts the pen down or lifts it, "
     + "arrows move it, Backspace takes a stroke back, Escape clears.");
   canvas.style.touchAction = "none";  // else strokes would scroll a phone's page
+  // A theme that changes, the system's or Jupyter's, gives the ink another color.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
+  new MutationObserver(update).observe(document.body, {attributeFilter: ["data-jp-theme-light"]});
   const context = canvas.getContext("2d");
 
   function redraw() {
     waiting = false;
     context.clearRect(0, 0, SIDE, SIDE);
-    Object.assign(context, {lineWidth: WIDTH, lineCap: "round", lineJoin: "round",
-                            strokeStyle: getComputedStyle(canvas).color});
+    const style = getComputedStyle(canvas);
+    Object.assign(context, {lineWidth: WIDTH, lineCap: "round", lineJoin: "round", imageSmoothingEnabled: false,
+                            strokeStyle: style.color});
+    if (given) context.drawImage(given.picture, 0, 0, SIDE, SIDE);
     for (const stroke of strokes) {
       context.beginPath();
       context.moveTo(...stroke[0]);
       for (const point of stroke) context.lineTo(...point);
       context.stroke();
     }
-    const byKeys = document.activeElement === canvas && canvas.matches(":focus-visible");
-    if (byKeys) context.strokeRect(cursor[0], cursor[1], 1, 1);
-    changed(mnist.rasterize(strokes));
+    if (cursor) {  // a ring around the pen that keys move, thick while it is down
+      Object.assign(context, {lineWidth: owner === "keys" ? 6 : 2, strokeStyle: style.getPropertyValue("--bar")});
+      context.beginPath();
+      context.arc(...cursor, WIDTH, 0, 2 * Math.PI);
+      context.stroke();
+    }
+    changed(given ? given.image : mnist.rasterize(strokes));
   }
   function update() {
     if (!waiting) requestAnimationFrame(redraw);
@@ -35,31 +45,50 @@ mnist.pad = (canvas, changed) => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
   }
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    try { canvas.setPointerCapture(event.pointerId); } catch { /* a pointer that is gone again */ }
-    strokes.push(current = [place(event)]);
+  function begin(point, by) {
+    if (given) clear();
+    strokes.push(current = [point]);
+    owner = by;
     update();
+  }
+  function end() { current = owner = null; update(); }
+  canvas.addEventListener("pointerdown", (event) => {
+    const isBusy = Number.isInteger(owner) && owner !== event.pointerId;
+    if (event.button || (isBusy && event.pointerType !== "pen")) return;  // a second finger
+    if (isBusy) undo();  // the palm lay there before the pen
+    try { canvas.setPointerCapture(event.pointerId); } catch { /* a pointer that is gone again */ }
+    cursor = null;
+    begin(place(event), event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!current) return;
+    if (event.pointerId !== owner) return;
     // A browser joins fast moves into one event: all of its points are asked for.
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const each of events.length ? events : [event]) current.push(place(each));
     update();
   });
   canvas.addEventListener("pointerup", (event) => {
-    if (current) current.push(place(event));  // the last move may not have been told
-    current = null;
+    if (event.pointerId !== owner) return;
+    current.push(place(event));  // the last move may not have been told
+    end();
+  });
+  for (const name of ["pointercancel", "lostpointercapture"])
+    canvas.addEventListener(name, (event) => { if (event.pointerId === owner) end(); });
+  canvas.addEventListener("focus", () => {
+    if (canvas.matches(":focus-visible")) cursor = [SIDE / 2, SIDE / 2];
     update();
   });
-  canvas.addEventListener("pointercancel", () => { current = null; });
+  canvas.addEventListener("blur", () => {
+    cursor = null;
+    owner === "keys" ? end() : update();
+  });
   const moves = {ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6]};
   canvas.addEventListener("keydown", (event) => {
-    if (event.key === " ") current ? current = null : strokes.push(current = [[...cursor]]);
+    if (event.key === " " || event.key in moves) cursor ||= [SIDE / 2, SIDE / 2];
+    if (event.key === " ") owner === "keys" ? end() : begin([...cursor], "keys");
     else if (event.key in moves) {
       cursor = cursor.map((value, i) => Math.min(SIDE, Math.max(0, value + moves[event.key][i])));
-      if (current) current.push([...cursor]);
+      if (owner === "keys") current.push([...cursor]);
     } else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) undo();
     else if (event.key === "Escape") clear();
     else return;
@@ -67,9 +96,11 @@ mnist.pad = (canvas, changed) => {
     event.stopPropagation();  // Jupyter has keys of its own
     update();
   });
-  function undo() { strokes.pop(); current = null; update(); }
-  function clear() { strokes = []; current = null; update(); }
-  return {undo, clear, draw: (given) => { strokes = given; update(); }};
+  function undo() { strokes.pop(); given = null; end(); }
+  function clear() { strokes = []; given = null; end(); }
+  // Shows an image to start from, and a canvas with its picture, until one draws.
+  function give(image, picture) { clear(); given = {image, picture}; }
+  return {undo, clear, give};
 };
 
 // Shows values from 0 to 1 on a canvas, as gray pixels.

@@ -3,6 +3,11 @@
 import json
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -106,8 +111,66 @@ def test_a_finger_draws_and_the_page_stays_where_it_is(browser):
         assert answer(page).split(" (")[0].split(",")[0].endswith(f" {digit}")
         page.get_by_role("button", name="Clear").click()
         page.wait_for_function("document.querySelector('.answer').textContent == 'Draw a digit.'")
-        assert page.evaluate("scrollY") == 0 and page.evaluate("document.documentElement.scrollWidth") == 400
+        assert page.evaluate("scrollY") == 0
     assert page.errors == []
+
+
+@pytest.mark.parametrize("width", [280, 320, 400])
+@pytest.mark.parametrize("kind", ["pad", "page"])
+def test_a_narrow_window_has_room_for_all_of_it(browser, pad_file, width, kind):
+    """And the sheet stays square: else the network would see a digit that was stretched."""
+    page = opened(browser, pad_file if kind == "pad" else PAGE, viewport={"width": width, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    box = page.locator("canvas.sheet").bounding_box()
+    assert box["width"] == pytest.approx(box["height"], abs=0.5) and box["width"] > 200
+    draw(page, 2)
+    assert answer(page).startswith("It is a 2")
+
+
+def test_a_pen_draws_and_the_palm_does_not(browser, pad_file):
+    page = opened(browser, pad_file, has_touch=True)
+    box, session = page.locator("canvas.sheet").bounding_box(), page.context.new_cdp_session(page)
+
+    def palm(kind: str, x: float) -> None:
+        points = [] if kind == "touchEnd" else [{"x": box["x"] + x, "y": box["y"] + 250}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def pen(kind: str, place: tuple[float, float]) -> None:
+        x, y = (box[side] + 50 + 170 * share for side, share in zip("xy", place))
+        event = {"type": kind, "x": x, "y": y, "pointerType": "pen", "button": "left", "buttons": 1, "clickCount": 1}
+        session.send("Input.dispatchMouseEvent", event)
+
+    palm("touchStart", 200)  # it may lie there first
+    for stroke in DIGITS[4]:
+        pen("mousePressed", stroke[0])
+        palm("touchMove", 230)
+        for place in stroke[1:]:
+            pen("mouseMoved", place)
+        pen("mouseReleased", stroke[-1])
+    palm("touchEnd", 0)
+    page.wait_for_timeout(60)
+    assert answer(page).startswith("It is a 4")
+    for _ in DIGITS[4]:
+        page.get_by_role("button", name="Undo").click()
+    page.wait_for_timeout(60)
+    assert answer(page) == "Draw a digit."
+
+
+def test_a_second_finger_draws_nothing(browser, pad_file):
+    page = opened(browser, pad_file, has_touch=True)
+    box, session = page.locator("canvas.sheet").bounding_box(), page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"id": i, "x": box["x"] + x, "y": box["y"] + y} for i, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (140, 40))
+    touch("touchStart", (140, 60), (20, 140))
+    for y in range(60, 241, 20):
+        touch("touchMove", (140, y), (20, 160))
+    touch("touchEnd")
+    page.wait_for_timeout(60)
+    assert answer(page).startswith("It is a 1")
 
 
 def test_nothing_drawn_gets_no_answer_and_strokes_are_taken_back(browser, pad_file):
@@ -129,7 +192,10 @@ def test_nothing_drawn_gets_no_answer_and_strokes_are_taken_back(browser, pad_fi
 
 def test_a_digit_can_be_drawn_by_keys(browser, pad_file):
     page = opened(browser, pad_file)
-    page.locator("canvas.sheet").focus()
+    sheet = page.get_by_role("application", name="A sheet to draw a digit on. By keys: the space bar puts the pen down")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(60)
+    assert blots(page) > 100  # a ring shows where the pen is
     for key in [*["ArrowUp"] * 15, " ", *["ArrowDown"] * 30, " "]:
         page.keyboard.press(key)
     page.wait_for_timeout(60)
@@ -137,19 +203,33 @@ def test_a_digit_can_be_drawn_by_keys(browser, pad_file):
     page.keyboard.press("Escape")
     page.wait_for_timeout(60)
     assert answer(page) == "Draw a digit."
+    sheet.click()  # with the mouse: no ring
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_timeout(60)
+    assert blots(page) == 0
+
+
+def blots(page: Page) -> int:
+    """Returns how many pixels of the sheet show anything."""
+    script = (
+        "sheet => sheet.getContext('2d').getImageData(0, 0, 280, 280).data.filter((x, i) => i % 4 == 3 && x).length"
+    )
+    return page.eval_on_selector("canvas.sheet", script)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["pad", "page"])
 def test_ink_and_text_stand_out_in_both_themes(browser, pad_file, scheme, kind):
-    page = opened(browser, pad_file if kind == "pad" else PAGE, color_scheme=scheme)
+    page = opened(browser, pad_file if kind == "pad" else PAGE, color_scheme="dark" if scheme == "light" else "light")
+    draw(page, 1)
+    page.emulate_media(color_scheme=scheme)  # as one may while something is drawn
+    page.wait_for_timeout(100)
     root = ".mnist-pad" if kind == "pad" else "body"
     color, paper = (
         page.eval_on_selector(root, f"node => getComputedStyle(node).{name}") for name in ("color", "backgroundColor")
     )
     ink, sheet = (sum(map(int, text[4:-1].split(","))) for text in (color, paper))
     assert (sheet - ink if scheme == "light" else ink - sheet) > 400
-    draw(page, 1)
     middle = page.evaluate(
         "Array.from(document.querySelector('canvas.sheet').getContext('2d').getImageData(140, 140, 1, 1).data)"
     )
@@ -179,11 +259,29 @@ def test_values_name_their_map_and_their_part_of_the_image(browser):
         assert page.locator("#patch").is_visible() and answer(page).startswith("It is a 7")
     page.get_by_role("button", name="test digit 0, a 7").click()
     assert answer(page).startswith("It is a 7") and page.errors == []
-    paper = "sheet => getComputedStyle(sheet).background"
-    given = page.eval_on_selector("#sheet", paper)
-    page.get_by_role("button", name="Clear").click()
-    assert page.eval_on_selector("#sheet", paper) != given
-    assert page.eval_on_selector("#sheet", paper + "Color") == "rgba(0, 0, 0, 0)"
+    assert blots(page) == 280 * 280
+    page.locator("#sheet").press("Escape")
+    page.wait_for_timeout(60)
+    assert blots(page) < 1000 and answer(page) == "Draw a digit."
+
+
+def test_a_value_follows_the_digit(browser):
+    """Below the mouse, and one that a finger chose."""
+    page = opened(browser, PAGE, has_touch=True)
+    value, hint = page.locator("#value"), page.locator("#value").text_content()
+    maps = page.locator(".layer canvas").nth(0)
+    maps.tap(position={"x": 30, "y": 30})
+    assert page.locator("#patch").is_visible()
+    told = value.text_content()
+    for digit in ("0, a 7", "1, a 2"):
+        page.get_by_role("button", name=f"test digit {digit}").tap()
+        page.wait_for_timeout(60)
+        assert value.text_content() != told and value.text_content().startswith("Layer 1, convolution, map 1, row ")
+        told = value.text_content()
+    assert page.locator("#patch").is_visible()
+    maps.hover(position={"x": 30, "y": 30})
+    page.mouse.move(0, 0)
+    assert value.text_content() == hint and not page.locator("#patch").is_visible()
 
 
 def test_frames_are_drawn_in_time(browser, capsys):
@@ -216,17 +314,89 @@ def test_frames_are_drawn_in_time(browser, capsys):
             assert times[0] > 0
 
 
-def test_the_pad_works_in_the_exported_notebook(browser, tmp_path):
-    """As `jupyter nbconvert --to html` writes it, with the pad in an output."""
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pad_works_in_the_exported_notebook(browser, tmp_path, theme):
+    """As `jupyter nbconvert --to html` writes it, with the pad in an output; its theme is not the system's."""
     from nbconvert import HTMLExporter
 
     output = nbformat.v4.new_output("display_data", {"text/html": pad(*trained("smallest"))})
     cell = nbformat.v4.new_code_cell("draw(model, mean, std)", outputs=[output])
-    path = tmp_path / "notebook.html"
-    path.write_text(HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0], encoding="utf-8")
-    page = opened(browser, path)
+    path, exporter = tmp_path / "notebook.html", HTMLExporter(theme=theme)
+    path.write_text(exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0], encoding="utf-8")
+    page = opened(browser, path, color_scheme="light" if theme == "dark" else "dark")
     draw(page, 3)
-    assert answer(page).startswith("It is a 3")
+    assert answer(page).startswith("It is a 3") and is_dark(page) == (theme == "dark")
+
+
+def is_dark(page: Page) -> bool:
+    """Whether the pad is, and its ink and text are light."""
+    style = "node => { const {color, backgroundColor} = getComputedStyle(node); return [color, backgroundColor]; }"
+    text, paper = (sum(map(int, color[4:-1].split(","))) for color in page.eval_on_selector(".mnist-pad", style))
+    script = "sheet => Array.from(sheet.getContext('2d').getImageData(0, 0, 280, 280).data)"
+    pixels = torch.tensor(page.eval_on_selector("canvas.sheet", script)).reshape(-1, 4)
+    ink = pixels[pixels[:, 3] == 255, :3].sum(dim=1).float().median()
+    assert abs(ink - text) < 10 and abs(paper - text) > 400
+    return paper < text
+
+
+@pytest.fixture(scope="module")
+def jupyterlab(tmp_path_factory):
+    """The address of a JupyterLab in whose folder lies a notebook that draws the pad."""
+    folder, root = tmp_path_factory.mktemp("lab"), Path(__file__).resolve().parents[1]
+    cells = [
+        f"import sys; sys.path.insert(0, {str(root)!r})",
+        "from helpers.pad import draw; from measure.weights import trained",
+        "draw(*trained('notebook'))",
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
+    nbformat.write(notebook, folder / "pad.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    own = {f"JUPYTER{name}_DIR": str(folder / name) for name in ("_CONFIG", "LAB_SETTINGS", "LAB_WORKSPACES")}
+    options = ["--no-browser", "--allow-root", f"--ServerApp.port={address.split(':')[2]}", "--IdentityProvider.token="]
+    command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={folder}"]
+    with open(folder / "log", "w") as log:
+        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{address}/api").close()
+                break
+            except OSError:
+                time.sleep(1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def test_the_pad_works_in_jupyterlab_after_run_all(browser, jupyterlab):
+    """In its light theme and in its dark one, which is chosen while something is drawn."""
+    page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
+    page.set_default_timeout(180_000)
+    page.goto(f"{jupyterlab}/lab/tree/pad.ipynb")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    page.locator("canvas.sheet").wait_for()
+    draw(page, 3)
+    assert answer(page).startswith("It is a 3") and not is_dark(page)
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_role("menuitem", name="JupyterLab Dark", exact=True).click()
+    page.wait_for_function("document.body.dataset.jpThemeLight == 'false'")
+    light = "getContext('2d').getImageData(0, 0, 280, 280).data.some((x, i) => i % 4 == 0 && x > 200)"
+    page.wait_for_function(f"document.querySelector('canvas.sheet').{light}")
+    assert is_dark(page)
+    # Jupyter's own keys would choose another cell.
+    page.locator("canvas.sheet").focus()
+    for key in ["Escape", *["ArrowUp"] * 15, " ", *["ArrowDown"] * 30, " "]:
+        page.keyboard.press(key)
+    page.wait_for_timeout(100)
+    assert answer(page).startswith("It is a 1")
+    assert "jp-mod-active" in page.locator(".jp-CodeCell").last.get_attribute("class")
 
 
 def test_json_of_networks_is_plain():

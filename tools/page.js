@@ -8,24 +8,22 @@
   const KINDS = {conv: "convolution", norm: "batch norm", relu: "ReLU", silu: "SiLU", max_pool: "max pooling",
                  avg_pool: "average pooling", linear: "fully connected", flatten: "scores"};
   const GAP = 1, TILE = 56, PURPLE = [190, 145, 255], ORANGE = [255, 165, 60];
-  let network = null, image = null, maps = [], rows = [];
+  const HINT = at("value").textContent;
+  let network = null, image = null, maps = [], rows = [], pointed = null;
 
   for (const [name, {parameters, accuracy}] of Object.entries(networks)) {
     const textContent = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} % in this run`;
     make("option", at("network"), {value: name, textContent});
   }
   const tell = mnist.bars(at("scores"), at("answer"));
-  const pad = mnist.pad(at("sheet"), (drawn) => {
-    if (drawn) at("sheet").style.background = "";
-    else if (at("sheet").style.backgroundImage) return;
-    show(drawn);
-  });
-  at("undo").onclick = () => { at("sheet").style.background = ""; pad.undo(); };
-  at("clear").onclick = () => { at("sheet").style.background = ""; pad.clear(); };
+  const pad = mnist.pad(at("sheet"), show);
+  at("undo").onclick = pad.undo;
+  at("clear").onclick = pad.clear;
   at("network").onchange = () => choose(at("network").value);
 
   function choose(name) {
     network = networks[name];
+    pointed = null;
     at("layers").replaceChildren();
     maps = mnist.forward(network, new Float32Array(784));
     rows = network.layers.map(rowOf);
@@ -47,7 +45,11 @@
                                         role: "img", "aria-label": `${KINDS[layer.type]}, ${size}`});
     canvas.style.width = `${columns * (areMaps ? TILE : 28)}px`;
     for (const name of ["pointermove", "pointerdown"]) canvas.addEventListener(name, (event) => point(event, i));
-    canvas.addEventListener("pointerleave", () => { at("patch").style.display = "none"; });
+    canvas.addEventListener("pointerleave", (event) => {
+      if (event.pointerType !== "mouse") return;  // a finger that is lifted has chosen a value
+      pointed = null;
+      tellValue();
+    });
     const context = canvas.getContext("2d");
     return {canvas, context, columns, picture: context.createImageData(canvas.width, canvas.height)};
   }
@@ -58,6 +60,7 @@
     maps = mnist.forward(network, image || new Float32Array(784));
     tell(maps[maps.length - 1].data, image);
     rows.forEach((row, i) => paint(row, maps[i]));
+    tellValue();
   }
 
   function paint({context, columns, picture}, {data, channels, height, width}) {
@@ -86,15 +89,25 @@
     return map < channels && x < width && y < height && column < columns ? {map, x, y} : null;
   }
 
-  // Tells a value, and frames the part of the digit that it sees.
   function point(event, i) {
-    const found = valueAt(event, i), layer = network.layers[i];
+    const found = valueAt(event, i);
     if (!found) return;
-    const {map, x, y} = found, {data, height, width} = maps[i];
+    pointed = {...found, i};
+    tellValue();
+  }
+
+  // Tells the value that is pointed at, and frames the part of the digit that it sees.
+  function tellValue() {
+    const patch = at("patch").style, scale = 112 / 28;
+    if (!pointed) {
+      patch.display = "none";
+      if (at("value").textContent !== HINT) at("value").textContent = HINT;  // else it would be read out again
+      return;
+    }
+    const {i, map, x, y} = pointed, layer = network.layers[i], {data, height, width} = maps[i];
     const place = `Layer ${i + 1}, ${KINDS[layer.type]}, map ${map + 1}, row ${y + 1}, column ${x + 1}`;
     at("value").textContent = `${place}: ${data[(map * height + y) * width + x].toFixed(3)}`
       + (layer.field ? `. It sees ${layer.field}x${layer.field} pixels.` : "");
-    const patch = at("patch").style, scale = 112 / 28;
     patch.display = layer.field ? "block" : "none";
     patch.left = `${(layer.start + x * layer.jump) * scale}px`;
     patch.top = `${(layer.start + y * layer.jump) * scale}px`;
@@ -111,12 +124,7 @@
       const button = make("button", at("digits"), {type: "button", title, "aria-label": title});
       const canvas = make("canvas", button, {width: 28, height: 28});
       mnist.show(canvas, image, 28);
-      button.onclick = () => {
-        pad.draw([]);
-        at("sheet").style.background = `#000 url(${canvas.toDataURL()}) 0 0 / 100% 100%`;
-        at("sheet").style.imageRendering = "pixelated";
-        show(image);
-      };
+      button.onclick = () => pad.give(image, canvas);
     }
   }
 
