@@ -53,7 +53,7 @@ def _show(
             # Below its point, or above if another name begins to the left of it at the same height.
             crowded = any(1 < x / z < 1.8 and abs(y - w) < 0.05 for z, w in named.values())
             style = {"color": ORANGE, "fontsize": 9, "bbox": {"color": "white", "alpha": 0.7, "pad": 0.5}}
-            axis.annotate(name, (x, y), (7, 6 if crowded else -13), textcoords="offset points", **style)
+            axis.annotate(name, (x, y), (7, 6 if crowded else -13), textcoords="offset points", zorder=1.5, **style)
         show_target(axis, TARGET)
         axis.legend(loc="lower left")
         axis.set_xscale("log")
