@@ -81,9 +81,7 @@ class SharedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.repeat_interleave(self.orientations)
-        bank = self.bank()
-        if x.device.type == "cpu":  # see `to_device`; the maps take their memory order from the filters
-            bank = bank.contiguous(memory_format=torch.channels_last)
+        bank = self.bank().contiguous(memory_format=memory_format(x.device))  # from which the maps take theirs
         return F.conv2d(x, bank, bias, self.stride, self.padding)
 
 
@@ -179,10 +177,14 @@ class ConvNet(nn.Module):
 
 def to_device(model: nn.Module, device: torch.device | str) -> nn.Module:
     """Moves a model to a device, its weights in the memory order that is fastest there, and returns it."""
+    return model.to(device, memory_format=memory_format(device))
+
+
+def memory_format(device: torch.device | str) -> torch.memory_format:
+    """Returns the order in which a device should keep weights and maps."""
     # channels_last speeds up a CPU. For GPUs that was not measured, and on Apple's it gave batch norm
     # wrong gradients (https://github.com/pytorch/pytorch/issues/175189).
-    on_cpu = torch.device(device).type == "cpu"
-    return model.to(device, memory_format=torch.channels_last if on_cpu else torch.contiguous_format)
+    return torch.channels_last if torch.device(device).type == "cpu" else torch.contiguous_format
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -4,7 +4,6 @@ import pytest
 
 from helpers.recipes import RECIPES
 from measure import verify, weights
-from measure.results import read_results
 from measure.weights import row_of
 
 
@@ -13,15 +12,11 @@ def test_weights_score_what_their_row_says(mnist, name):
     assert verify.difference(row_of(name), mnist[1]) <= 1
 
 
-def test_weights_of_a_recorded_run_made_again_score_what_its_row_says(mnist):
-    assert verify.difference(read_results("notebook")[0], mnist[1]) <= 1
-
-
 def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys, tmp_path):
     row = row_of("smallest")
     changed = row | {"accuracy": f"{float(row['accuracy']) - 0.02:.2f}"}
     lost = row | {"seed": "77"}
-    monkeypatch.setattr(verify, "recorded", lambda name: [row, changed, lost])
+    monkeypatch.setattr(verify, "read_results", lambda name: [row, changed, lost])
     monkeypatch.setattr("sys.argv", ["verify", "smallest"])
     assert verify.main() == 1
     lines = capsys.readouterr().out.splitlines()
