@@ -56,7 +56,7 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
     for call in calls:
         if [x for x in call.inputs if x in seen_by] != [before]:
             raise ValueError(f"{_name(call)} has not one input, the layer before it: the pad draws chains only")
-        # In eval mode dropout changes nothing, and what keeps the shape, too, nothing at all.
+        # Dropout is off in eval mode, and a view of the same shape is the same map.
         if call.kind not in (*DROPOUT, *UNCHANGED) or call.tensor.shape != before.tensor.shape:
             layers.append(_layer(call) | _shared(call, modules) | _sight(call, seen_by[call]))
         before = call
