@@ -33,7 +33,8 @@ def others(wanted: Callable[[dict[str, str]], bool], cost: Callable[[dict[str, s
     if not rows:
         return NONE
     row = min(rows, key=cost)
-    return f"{row['name']}: {row['accuracy']} %, {int(row['parameters']):,} parameters, {row['epochs']} epochs"
+    best = ", its best" if "best epoch" in row["note"] else ""
+    return f"{row['name']}: {row['accuracy']} %, {int(row['parameters']):,} parameters, {row['epochs']} epochs{best}"
 
 
 def size(name: str) -> int:
