@@ -58,7 +58,7 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
             raise ValueError(f"{_name(call)} has not one input, the layer before it: the pad draws chains only")
         # Dropout is off in eval mode, and a view of the same shape is the same map.
         if call.kind not in (*DROPOUT, *UNCHANGED) or call.tensor.shape != before.tensor.shape:
-            layers.append(_layer(call) | _shared(call, modules) | _sight(call, seen_by[call]))
+            layers.append(_layer(call, modules.get(call.name.removesuffix(".conv2d"))) | _sight(call, seen_by[call]))
         before = call
     parameters = sum(p.numel() for p in record.parameters.values())
     return {"mean": mean, "std": std, "layers": layers, "parameters": parameters}
@@ -77,21 +77,15 @@ def _pair(value: int | list[int]) -> list[int]:
     return (values * 2)[:2]
 
 
-def _shared(call: Call, modules: dict[str, nn.Module]) -> dict[str, object]:
-    """Returns a shared convolution's weights once, for network.js to turn: an eighth of all of them, or a quarter."""
-    module = modules.get(call.name.removesuffix(".conv2d"))
-    if call.kind != "conv" or not isinstance(module, SharedConv2d):
-        return {}
-    return {"weight": _numbers(module.weight), "orientations": module.orientations}
-
-
-def _layer(call: Call) -> dict[str, object]:
-    """Returns what a layer does, by the names of network.js."""
+def _layer(call: Call, module: nn.Module | None) -> dict[str, object]:
+    """Returns what a layer does, by the names of network.js. The module says whether its filters are shared."""
     get, before = call.arguments.get, call.inputs[0].tensor.shape
     if call.kind == "conv" and call.tensor.ndim == 4 and not get("transposed"):
         weight = get("weight")
         sizes = {name: _pair(get(name)) for name in ("stride", "padding", "dilation")}
         shape = {"out": len(weight), "kernel": list(weight.shape[2:]), "groups": get("groups")}
+        if isinstance(module, SharedConv2d):  # network.js turns them itself: an eighth of the numbers, or a quarter
+            weight, shape["orientations"] = module.weight, module.orientations
         return {"type": "conv", **shape, **sizes, **_weights(weight, get("bias"))}
     if call.kind == "linear":
         weight = get("weight") if get("weight") is not None else get("mat2").T
