@@ -1,10 +1,8 @@
 """Grades any network against the assignment: its list of techniques, and its three targets.
 
-What cannot be graded raises a ValueError, see `read`. A submission is read by `python -m helpers.scorecard
-FILE:EXPRESSION`, such as `net.py:Net()`.
+What cannot be graded raises a ValueError, see `read`.
 """
 
-import sys
 from collections.abc import Iterator
 from math import log
 from typing import NamedTuple
@@ -14,8 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.model import NUM_CLASSES
-from helpers.receptive_field import UNCHANGED, View, receptive_field, table, views, without_gates
-from helpers.submission import ARGUMENT, load
+from helpers.receptive_field import UNCHANGED, View, views, without_gates
 from helpers.trace import Call, Trace, trace
 from helpers.train import History
 
@@ -170,28 +167,3 @@ def count_used(model: nn.Module) -> tuple[int, str]:
         shown = sum(own[name] for name in training.modules)
         reason += f"; torchsummary shows {shown:,}, for it counts {', '.join(again)} each time that it is called"
     return count, reason
-
-
-def main() -> int:
-    """Prints what a network of a submission does, what its layers see, and its scorecard."""
-    if len(sys.argv) != 2 or not (match := ARGUMENT.fullmatch(sys.argv[1])):
-        print("usage: python -m helpers.scorecard FILE:EXPRESSION, such as net.py:Net()", file=sys.stderr)
-        return 2
-    try:
-        model = load(*match.groups())
-        for call in trace(model).calls:
-            print(f"{call.kind:20} {call.name:30} -> {tuple(call.tensor.shape)}")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for part in (lambda: [table(receptive_field(model))], lambda: [*grade_techniques(model), "", count_used(model)[1]]):
-        try:
-            print("", *part(), sep="\n")
-        except ValueError as error:
-            print(error)
-    print("\nWhat it reaches was not tried: training decides on its accuracy.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,7 @@
-"""Takes a network out of a student's file without running the rest of it, such as its download and training."""
+"""Reads and grades a network in a student's file: `python -m helpers.submission FILE:EXPRESSION`, as in `net.py:Net()`.
+
+The rest of the file is not run, such as its download and training.
+"""
 
 import ast
 import re
@@ -8,6 +11,10 @@ from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
+
+from helpers.receptive_field import receptive_field, table
+from helpers.scorecard import count_used, grade_techniques
+from helpers.trace import trace
 
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -67,3 +74,28 @@ def _is_constant(node: ast.stmt) -> bool:
     except (ValueError, TypeError, SyntaxError):
         return False
     return True
+
+
+def main() -> int:
+    """Prints what a network of a submission does, what its layers see, and its scorecard."""
+    if len(sys.argv) != 2 or not (match := ARGUMENT.fullmatch(sys.argv[1])):
+        print("usage: python -m helpers.submission FILE:EXPRESSION, such as net.py:Net()", file=sys.stderr)
+        return 2
+    try:
+        model = load(*match.groups())
+        for call in trace(model).calls:
+            print(f"{call.kind:20} {call.name:30} -> {tuple(call.tensor.shape)}")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for part in (lambda: [table(receptive_field(model))], lambda: [*grade_techniques(model), "", count_used(model)[1]]):
+        try:
+            print("", *part(), sep="\n")
+        except ValueError as error:
+            print(error)
+    print("\nWhat it reaches was not tried: training decides on its accuracy.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
