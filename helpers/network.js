@@ -160,24 +160,48 @@ const mnist = (() => {
     return [x / sum, y / sum];
   }
 
+  // The strokes without what lies within `reach` of the way from one point to another; one may fall into pieces.
+  function erase(strokes, from, to, reach) {
+    return strokes.flatMap((stroke) => {
+      const pieces = [[]];
+      for (const point of dense(stroke, reach / 4))
+        distance(...point, ...from, ...to) < reach ? pieces.push([]) : pieces[pieces.length - 1].push(point);
+      return pieces.filter((piece) => piece.length);
+    });
+  }
+
+  // A stroke with points in between, so that none is farther than `step` from the next.
+  function dense(stroke, step) {
+    return stroke.flatMap((end, n) => {
+      const start = stroke[n - 1] || end, length = Math.hypot(end[0] - start[0], end[1] - start[1]);
+      const count = Math.max(1, Math.ceil(length / step));
+      return Array.from({length: count}, (_, i) => start.map((value, j) => value + (end[j] - value) * (i + 1) / count));
+    });
+  }
+
+  // How far (x, y) is from the line between (x0, y0) and (x1, y1).
+  function distance(x, y, x0, y0, x1, y1) {
+    const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+    const along = length ? Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length)) : 0;
+    return Math.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0));
+  }
+
   // Each pixel by its distance to the nearest stroke.
   function paint(strokes, dx, dy, side) {
     const image = new Float32Array(side * side);
     for (const stroke of strokes) stroke.forEach((end, n) => {
       const [x1, y1] = [end[0] + dx, end[1] + dy], before = stroke[n - 1] || end;
       const [x0, y0] = [before[0] + dx, before[1] + dy];
-      const length = (x1 - x0) ** 2 + (y1 - y0) ** 2;
       const from = (a, b) => Math.max(0, Math.floor(Math.min(a, b) - PEN));
       const to = (a, b) => Math.min(side - 1, Math.ceil(Math.max(a, b) + PEN));
       for (let y = from(y0, y1); y <= to(y0, y1); y++) for (let x = from(x0, x1); x <= to(x0, x1); x++) {
-        const along = length ? Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length)) : 0;
-        const distance = Math.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0));
-        image[y * side + x] = Math.max(image[y * side + x], Math.min(1, Math.max(0, PEN / 2 + 0.5 - distance)));
+        const ink = PEN / 2 + 0.5 - distance(x, y, x0, y0, x1, y1);
+        image[y * side + x] = Math.max(image[y * side + x], Math.min(1, Math.max(0, ink)));
       }
     });
     return image;
   }
 
-  return {load, bytes, forward, softmax, rasterize};
+  return {load, bytes, forward, softmax, rasterize, erase};
 })();
 if (typeof globalThis !== "undefined") globalThis.mnist = mnist;

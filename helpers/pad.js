@@ -1,15 +1,23 @@
 // What the pad in the notebook and the page share: a canvas that keeps strokes, and how images are shown.
 "use strict";
 
-// Lets one draw on a canvas with mouse, pen, finger or arrow keys, and calls `changed` with the image, or null.
-mnist.pad = (canvas, changed) => {
-  const SIDE = 280, WIDTH = 20;
-  // What is drawn, or the image that is given; the stroke that grows, and whose it is: a pointer's number, or "keys".
-  let strokes = [], given = null, current = null, owner = null, cursor = null, waiting = false;
-  Object.assign(canvas, {width: SIDE, height: SIDE, className: "sheet", tabIndex: 0});
-  canvas.setAttribute("role", "application");  // else a screen reader keeps the keys for itself
-  canvas.setAttribute("aria-label", "A sheet to draw a digit on. By keys: the space bar puts the pen down or lifts it, "
-    + "arrows move it, Backspace takes a stroke back, Escape clears.");
+// Adds a sheet to draw on with mouse, pen, finger or arrow keys, and calls `changed` with the image, or null.
+mnist.pad = (parent, changed) => {
+  const SIDE = 280, WIDTH = 20, ERASER = 20;
+  // What is drawn, and was before each change; or the image that is given. Whose pen is down: a pointer's number, or
+  // "keys"; and where it was last.
+  let strokes = [], past = [], given = null, owner = null, last = null, cursor = null, waiting = false;
+  const canvas = mnist.make("canvas", parent, {
+    width: SIDE, height: SIDE, className: "sheet", tabIndex: 0,
+    role: "application",  // else a screen reader keeps the keys for itself
+    "aria-label": "A sheet to draw a digit on. By keys: the space bar puts the pen down or lifts it, arrows move it, "
+      + "E takes the eraser or the pen, Backspace takes a stroke back, Escape clears.",
+  });
+  const button = (textContent, onclick) => mnist.make("button", parent, {type: "button", textContent, onclick});
+  button("Undo", undo);
+  const eraser = button("Eraser", () => take(!isErasing()));
+  button("Clear", clear);
+  take(false);
   canvas.style.touchAction = "none";  // else strokes would scroll a phone's page
   // A theme that changes, the system's or Jupyter's, gives the ink another color.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
@@ -29,8 +37,8 @@ mnist.pad = (canvas, changed) => {
       for (const point of stroke) context.lineTo(...point);
       context.stroke();
     }
-    if (cursor) {  // a ring around the pen that keys move, thick while it is down
-      Object.assign(context, {lineWidth: owner === "keys" ? 6 : 2, strokeStyle: style.getPropertyValue("--bar")});
+    if (cursor) {  // a ring around the eraser, or the pen that keys move; thick while it is down
+      Object.assign(context, {lineWidth: owner !== null ? 6 : 2, strokeStyle: style.getPropertyValue("--bar")});
       context.beginPath();
       context.arc(...cursor, WIDTH, 0, 2 * Math.PI);
       context.stroke();
@@ -45,32 +53,54 @@ mnist.pad = (canvas, changed) => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
   }
-  function begin(point, by) {
-    if (given) clear();
-    strokes.push(current = [point]);
-    owner = by;
+  function isErasing() { return eraser.getAttribute("aria-pressed") === "true"; }
+  function take(theEraser) {
+    eraser.setAttribute("aria-pressed", theEraser);
+    if (!theEraser && !canvas.matches(":focus-visible")) cursor = null;
     update();
   }
-  function end() { current = owner = null; update(); }
+  function begin(point, by) {
+    if (given) clear();
+    past.push(strokes);
+    if (!isErasing()) strokes = [...strokes, []];
+    [owner, last] = [by, point];
+    goOn(point);
+  }
+  function goOn(point) {
+    if (isErasing()) strokes = mnist.erase(strokes, last, point, ERASER);
+    else strokes[strokes.length - 1].push(point);
+    last = point;
+    update();
+  }
+  function end() { owner = null; update(); }
   canvas.addEventListener("pointerdown", (event) => {
     const isBusy = Number.isInteger(owner) && owner !== event.pointerId;
-    if (event.button || (isBusy && event.pointerType !== "pen")) return;  // a second finger
+    if (![0, 5].includes(event.button) || (isBusy && event.pointerType !== "pen")) return;  // a second finger
     if (isBusy) undo();  // the palm lay there before the pen
     try { canvas.setPointerCapture(event.pointerId); } catch { /* a pointer that is gone again */ }
-    cursor = null;
+    if (event.button === 5) take(true);  // a pen that is turned round
+    cursor = isErasing() ? place(event) : null;
     begin(place(event), event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
+    if (isErasing() && [null, event.pointerId].includes(owner)) {
+      cursor = place(event);  // its ring goes with the pointer; a pen that is seen needs none
+      update();
+    }
     if (event.pointerId !== owner) return;
     // A browser joins fast moves into one event: all of its points are asked for.
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-    for (const each of events.length ? events : [event]) current.push(place(each));
-    update();
+    for (const each of events.length ? events : [event]) goOn(place(each));
   });
   canvas.addEventListener("pointerup", (event) => {
     if (event.pointerId !== owner) return;
-    current.push(place(event));  // the last move may not have been told
+    goOn(place(event));  // the last move may not have been told
+    if (event.button === 5) take(false);
     end();
+  });
+  canvas.addEventListener("pointerleave", () => {
+    if (owner === null) cursor = null;
+    update();
   });
   for (const name of ["pointercancel", "lostpointercapture"])
     canvas.addEventListener(name, (event) => { if (event.pointerId === owner) end(); });
@@ -88,19 +118,25 @@ mnist.pad = (canvas, changed) => {
     if (event.key === " ") owner === "keys" ? end() : begin([...cursor], "keys");
     else if (event.key in moves) {
       cursor = cursor.map((value, i) => Math.min(SIDE, Math.max(0, value + moves[event.key][i])));
-      if (owner === "keys") current.push([...cursor]);
+      if (owner === "keys") goOn([...cursor]);
     } else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) undo();
     else if (event.key === "Escape") clear();
+    else if (event.key.toLowerCase() === "e" && !event.ctrlKey && !event.metaKey) take(!isErasing());
     else return;
     event.preventDefault();
     event.stopPropagation();  // Jupyter has keys of its own
     update();
   });
-  function undo() { strokes.pop(); given = null; end(); }
-  function clear() { strokes = []; given = null; end(); }
+  function undo() { strokes = past.pop() || []; given = null; end(); }
+  function clear() {
+    if (strokes.length) past.push(strokes);
+    [strokes, given] = [[], null];
+    take(false);
+    end();
+  }
   // Shows an image to start from, and a canvas with its picture, until one draws.
   function give(image, picture) { clear(); given = {image, picture}; }
-  return {undo, clear, give};
+  return {give};
 };
 
 // Shows values from 0 to 1 on a canvas, as gray pixels.

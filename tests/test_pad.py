@@ -144,6 +144,16 @@ def test_a_stroke_drawn_fast_does_not_break_up():
     assert (image[6:22].max(axis=1) > 0.9).all()
 
 
+def test_the_eraser_cuts_strokes_and_leaves_the_rest():
+    engine, strokes = Engine(), [[[0, 0], [0, 100]], [[50, 0], [50, 40]], [[0, 52]]]
+    left = engine.json(f"mnist.erase({json.dumps(strokes)}, [-30, 50], [30, 50], 10)")
+    ys = [sorted(y for x, y in stroke) for stroke in left]
+    assert [stroke[0][0] for stroke in left] == [0, 0, 50]  # the line in two, the other line whole, the dot gone
+    (a, b), (c, d) = ((ys[i][0], ys[i][-1]) for i in (0, 1))
+    assert a == 0 and d == 100 and b == pytest.approx(40, abs=2.5) and c == pytest.approx(60, abs=2.5)
+    assert engine.json(f"mnist.erase({json.dumps(strokes)}, [0, 0], [0, 100], 60)") == []
+
+
 def test_digits_drawn_with_strokes_are_read(mnist):
     """Points along the bones of test digits."""
     model, mean, std = trained("notebook")
@@ -159,7 +169,7 @@ def test_the_pad_stands_alone():
     parts = trained("smallest")
     html, weights = pad(*parts), json.dumps(network_of(*parts))
     assert "http" not in html.replace("http://www.w3.org", "") and "src=" not in html
-    assert len(html) - len(weights) < 20_000 and 'class="still"' in html
+    assert len(html) - len(weights) < 23_000 and 'class="still"' in html
     # The weights are written out, as a plain network's: eight times those that are shared.
     assert len(weights) < 8 * 6 * count_parameters(parts[0])
 

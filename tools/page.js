@@ -12,13 +12,11 @@
   let network = null, image = null, maps = [], rows = [], pointed = null;
 
   for (const [name, {parameters, accuracy}] of Object.entries(networks)) {
-    const textContent = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} % in this run`;
+    const textContent = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} %`;
     make("option", at("network"), {value: name, textContent});
   }
   const tell = mnist.bars(at("scores"), at("answer"));
-  const pad = mnist.pad(at("sheet"), show);
-  at("undo").onclick = pad.undo;
-  at("clear").onclick = pad.clear;
+  const pad = mnist.pad(at("pad"), show);
   at("network").onchange = () => choose(at("network").value);
 
   function choose(name) {
