@@ -2,8 +2,8 @@
 
 Compares our batches with the usual pipeline: torchvision's MNIST with RandomAffine, ToTensor and
 Normalize on PIL images, in a DataLoader with two workers. Both draw rotation, shift, scale and shear
-within the same bounds. Then it takes the training of `fastest` apart, down to the floor that the
-machine's rate of matrix products sets.
+within the same bounds. Then it takes the training of `fastest` apart and compares it with the machine's
+rate of matrix products.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def compare_pipelines(train: Split, mean: float, std: float, device: torch.devic
 
 
 def take_apart(train: Split, mean: float, std: float, device: torch.device) -> None:
-    """Prints the share of each part of a step of `fastest`, then of each kind of operator, then the floor."""
+    """Prints the share of each part of a step of `fastest`, then of each kind of operator, beside a matrix product."""
     model, batches, optimizer, scheduler = FASTEST.set_up(train, mean, std, seed=0, device=device)
     source, spent = chain.from_iterable(repeat(batches)), Counter()
 
@@ -138,11 +138,11 @@ def take_apart(train: Split, mean: float, std: float, device: torch.device) -> N
         F.cross_entropy(model(images), labels).backward()
     rate = matmul_rate(device)
     work = counter.get_total_flops()
-    floor = work / rate
-    ratio = total / floor
+    at_that_rate = work / rate
+    ratio = total / at_that_rate
     print(
-        f"floor: {work / 1e9:.2f} GFLOP of convolutions a step would take {1000 * floor:.1f} ms at the "
-        f"{rate / 1e9:.0f} GFLOP/s of a 1024 x 1024 product;\nthe step takes {ratio:.1f} times as long, "
+        f"beside a 1024 x 1024 product, {rate / 1e9:.0f} GFLOP/s: the {work / 1e9:.2f} GFLOP of convolutions in a step "
+        f"would take {1000 * at_that_rate:.1f} ms at that rate;\nthe step takes {ratio:.1f} times as long, "
         f"its convolutions alone {ratio * kinds['convolutions'] / kinds.total():.1f} times"
     )
 

@@ -194,7 +194,7 @@ def test_benchmark_takes_a_step_apart(gpu, digits, monkeypatch, capsys):
     benchmark.take_apart(digits, MEAN, STD, gpu.device)
     out = capsys.readouterr().out
     assert set(benchmark.OPERATORS.values()) <= set(re.findall(r"^  (\D+?) +[\d.]+%$", out, re.MULTILINE))
-    assert float(re.search(r"floor: (\S+) GFLOP", out)[1]) > 0
+    assert float(re.search(r"the (\S+) GFLOP of convolutions", out)[1]) > 0
 
 
 # What a real GPU refuses, of a tensor `here` on the CPU and its copy `there`.
