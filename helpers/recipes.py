@@ -180,12 +180,12 @@ RECIPES = {
         stages=(((16, 5),), (16, 24), (24, 32)),
         unpadded=(0, -2, -1),
         num_epochs=2,
-        batch_size=256,
         lr=0.2,
         muon_lr=0.06,
         cycle=0.1,
         anneal="linear",
         weight_decay=5e-4,
+        fade=1,
         **MILD,
     ),
 }
