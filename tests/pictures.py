@@ -324,14 +324,14 @@ def read(picture, network) -> tuple[int | None, str]:
 
 def main() -> None:
     network, labels, number = trained("notebook"), load_mnist()[1].labels, int(sys.argv[1]) if sys.argv[1:] else 100
-    print(f"{'of ' + str(number):22} 01a9e34   now   with a doubt")
+    print(f"{'of ' + str(number):22} 01a9e34   now   of them with a doubt")
     for kind, before in DAMAGED.items():
         answers = [read(picture, network) for picture in pictures(kind, number)]
-        right = sum(digit == label for (digit, _), label in zip(answers, labels.tolist()))
-        print(f"{kind.__name__:22} {before!s:>7} {right:5} {sum(bool(doubt) for _, doubt in answers):14}", flush=True)
+        right = [doubt for (digit, doubt), label in zip(answers, labels.tolist()) if digit == label]
+        print(f"{kind.__name__:22} {before!s:>7} {len(right):5} {sum(map(bool, right)):22}", flush=True)
     for kind in DOUBTFUL:
         doubts = sum(bool(read(picture, network)[1]) for picture in pictures(kind, number))
-        print(f"{kind.__name__:22} {'':7} {'':5} {doubts:14}", flush=True)
+        print(f"{kind.__name__:22} {'':7} {'':5} {doubts:22}", flush=True)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ def test_the_claim_is_that_of_the_results():
     assert results.reaches_target("smallest")
     smallest, accurate = records.size("smallest"), records.size("accurate")
     best, soon = (results.accuracy_of(name)[0] for name in ("accurate", "fewest_epochs"))
-    claim = f"99.4 % with {smallest:,} parameters, {best:.2f} % with {accurate:,}, and {soon:.2f} % after two slow epochs"
-    assert claim in README
+    assert f"99.4 % with {smallest:,} parameters, {best:.2f} % with {accurate:,}" in README
+    assert f"{soon:.2f} % after two slow epochs" in README
 
 
 def test_times_are_those_of_the_results():
