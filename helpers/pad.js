@@ -3,7 +3,7 @@
 
 // Adds a sheet to draw on with mouse, pen, finger or arrow keys, and calls `changed` with the image, or null.
 mnist.pad = (parent, changed) => {
-  const SIDE = 280, WIDTH = 20, ERASER = 20;
+  const SIDE = 280, WIDTH = 20;
   // What is drawn, and was before each change; or the image that is given. Whose pen is down: a pointer's number, or
   // "keys"; and where it was last.
   let strokes = [], past = [], given = null, owner = null, last = null, cursor = null, waiting = false;
@@ -57,7 +57,7 @@ mnist.pad = (parent, changed) => {
   function take(theEraser) {
     eraser.setAttribute("aria-pressed", theEraser);
     if (!theEraser && !canvas.matches(":focus-visible")) cursor = null;
-    update();
+    end();
   }
   function begin(point, by) {
     if (given) clear();
@@ -67,7 +67,7 @@ mnist.pad = (parent, changed) => {
     goOn(point);
   }
   function goOn(point) {
-    if (isErasing()) strokes = mnist.erase(strokes, last, point, ERASER);
+    if (isErasing()) strokes = mnist.erase(strokes, last, point, WIDTH);  // as far as its ring
     else strokes[strokes.length - 1].push(point);
     last = point;
     update();

@@ -254,6 +254,12 @@ def test_a_digit_can_be_drawn_by_keys(browser, pad_file):
     page.keyboard.press("Escape")
     page.wait_for_timeout(60)
     assert answer(page) == "Draw a digit."
+    # The eraser that is taken while the pen is down lifts it, and so does the pen that is taken again.
+    for key in [" ", "ArrowUp", "e", "ArrowDown", "e", "ArrowDown"]:
+        page.keyboard.press(key)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(60)
+    assert answer(page) == "Draw a digit." and page.errors == []
     sheet.click()  # with the mouse: no ring
     page.get_by_role("button", name="Clear").click()
     page.wait_for_timeout(60)
