@@ -61,12 +61,15 @@ class SharedConv2d(nn.Conv2d):
         in_channels: those of an image, or the maps of a `SharedConv2d` of as many orientations.
         num_filters: how many patterns to look for.
         orientations: 4 for quarter turns, 8 for their mirror images too.
+        depthwise: whether each filter reads one map only, that of its own number and orientation.
     """
 
-    def __init__(self, in_channels: int, num_filters: int, kernel_size: int, *more, orientations: int, **settings):
-        super().__init__(in_channels, num_filters, kernel_size, *more, **settings)
-        self.orientations = orientations
-        self.on_image = in_channels % orientations > 0  # no maps that belong together
+    def __init__(
+        self, in_channels: int, num_filters: int, kernel: int, *more, orientations: int, depthwise=False, **settings
+    ):
+        super().__init__(1 if depthwise else in_channels, num_filters, kernel, *more, **settings)
+        self.orientations, self.num_groups = orientations, in_channels if depthwise else 1
+        self.on_image = depthwise or in_channels % orientations > 0  # a filter reads no maps that belong together
 
     def bank(self) -> Tensor:
         """Returns the filters in all orientations (filters * orientations, in_channels, kernel, kernel)."""
@@ -82,7 +85,7 @@ class SharedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.repeat_interleave(self.orientations)
         bank = self.bank().contiguous(memory_format=memory_format(x.device))  # from which the maps take theirs
-        return F.conv2d(x, bank, bias, self.stride, self.padding)
+        return F.conv2d(x, bank, bias, self.stride, self.padding, groups=self.num_groups)
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
@@ -111,6 +114,8 @@ class ConvNet(nn.Module):
             (filters, kernel) or (filters, kernel, stride).
         orientations: in how many of them each filter is used: 1, or see `SharedConv2d`. It gives as many maps.
             The head is ordinary, so that a 6 and a 9 differ.
+        separable: whether each convolution but the first is two: one that reads each map by itself, and
+            a 1x1 one that mixes them (Chollet, arXiv:1610.02357).
         unpadded: which of them have no padding, by index; -1 is the last one. By default the last two.
         dropout: probability that a map is dropped before the head, whole (Tompson et al.,
             arXiv:1411.4280): neighboring pixels are too alike for dropping them one by one to help.
@@ -128,6 +133,7 @@ class ConvNet(nn.Module):
         stages: Sequence[Sequence[int | Sequence[int]]],
         *,
         orientations: int = 1,
+        separable: bool = False,
         unpadded: Sequence[int] | None = None,
         dropout: float = 0.0,
         activation: str = "ReLU",
@@ -155,7 +161,12 @@ class ConvNet(nn.Module):
         for i, (width, *shape) in enumerate(convolutions, start=1):
             kernel, stride = (*shape, *(3, 1)[len(shape) :])
             padding = 0 if i - 1 in valid else kernel // 2
-            layers.append(conv2d(channels, width, kernel, stride, padding, bias=i > num_norms))
+            window = (kernel, stride, padding)
+            if separable and i > 1:
+                by_itself = {"depthwise": True} if shared else {"groups": channels}
+                layers.append(conv2d(channels, channels // orientations, *window, bias=False, **by_itself))
+                window = (1,)
+            layers.append(conv2d(channels, width, *window, bias=i > num_norms))
             size = (size + 2 * padding - kernel) // stride + 1
             if i in pooled:
                 layers.append(nn.MaxPool2d(2))

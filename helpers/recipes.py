@@ -28,7 +28,8 @@ class Recipe:
     lr: float  # of SGD; its peak, if there is a cycle
     muon_lr: float = 0.0  # the same for convolutions of more than one channel, if `Muon` trains them
     batch_size: int = 128
-    orientations: int = 1  # of `ConvNet`, as are the next four
+    orientations: int = 1  # of `ConvNet`, as are the next five
+    separable: bool = False
     unpadded: tuple[int, ...] | None = None
     dropout: float = 0.0  # of `BaselineNet` too
     activation: str = "ReLU"
@@ -56,7 +57,7 @@ class Recipe:
         """Returns the network with fresh weights from torch's random source."""
         if self.stages is None:
             return BaselineNet(self.dropout)
-        names = ("orientations", "unpadded", "dropout", "activation", "num_norms")
+        names = ("orientations", "separable", "unpadded", "dropout", "activation", "num_norms")
         return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
 
     def augment(self) -> Callable[..., Tensor] | None:

@@ -134,6 +134,8 @@ def change(text: str) -> tuple[str, object]:
     value = value_of(value)
     if types[name] in (int, float) and not isinstance(value, (int, float)):
         raise argparse.ArgumentTypeError(f"{name} is a number, got {value!r}")
+    if types[name] is bool and not isinstance(value, bool):
+        raise argparse.ArgumentTypeError(f"{name} is True or False, got {value!r}")
     return name, value
 
 

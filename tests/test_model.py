@@ -106,6 +106,7 @@ def test_a_turned_or_mirrored_image_gives_the_same_maps_turned_or_mirrored(orien
         nn.SiLU(),
         SharedConv2d(2 * orientations, 3, 4, padding=1, **shared),
         SharedBatchNorm2d(3),
+        SharedConv2d(3 * orientations, 3, 3, padding=1, depthwise=True, **shared),
     )
     images = torch.randn(4, 1, 28, 28)
     for norm in (layers[1], layers[4]):
@@ -122,7 +123,7 @@ def test_a_turned_or_mirrored_image_gives_the_same_maps_turned_or_mirrored(orien
         torch.testing.assert_close(mirrored, moved_orientations(maps.flip(3), 8, True), atol=1e-4, rtol=1e-4)
     else:
         assert not torch.allclose(mirrored.mean(dim=(2, 3)).sort(dim=1)[0], maps.mean(dim=(2, 3)).sort(dim=1)[0])
-    per_filter = maps.unflatten(1, (3, -1))
+    per_filter = layers[:5](images).unflatten(1, (3, -1))
     if mode == "train":  # one mean and deviation for all maps of a filter
         torch.testing.assert_close(per_filter.mean(dim=(0, 2, 3, 4)), layers[4].bias, atol=1e-4, rtol=1e-4)
 
@@ -137,6 +138,28 @@ def test_shared_filters_are_in_every_reader(capsys):
     rows = [(row.channels, row.kernel, row.receptive_field) for row in receptive_field(model) if row.type == "Conv2d"]
     assert rows == [(16, 5, 5), (24, 3, 10), (24, 3, 14), (10, 1, 14)]
     assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("orientations", [1, 4, 8])
+def test_a_separable_network_reads_each_map_by_itself_and_then_mixes_them(orientations):
+    model = ConvNet([[(4, 5)], [3, 2]], orientations=orientations, separable=True)
+    assert [tuple(p.shape) for p in model.parameters() if p.ndim == 4] == [
+        (4, 1, 5, 5),
+        (4, 1, 3, 3),
+        (3, 4 * orientations, 1, 1),
+        (3, 1, 3, 3),
+        (2, 3 * orientations, 1, 1),
+        (10, 2 * orientations, 1, 1),
+    ]
+    by_itself = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)][1]
+    maps = torch.zeros(1, 4 * orientations, 9, 9)
+    maps[:, 1] = torch.randn(9, 9)
+    seen = by_itself(maps).flatten(2).any(dim=2)
+    assert seen.nonzero().tolist() == [[0, 1]]
+    model.eval()
+    assert count_used(model)[0] == count_parameters(model)
+    rows = [(row.channels, row.kernel, row.receptive_field) for row in receptive_field(model) if row.type == "Conv2d"]
+    assert [row[1:] for row in rows] == [(5, 5), (3, 10), (1, 10), (3, 14), (1, 14), (1, 14)]
 
 
 def test_activation_is_chosen_by_name():

@@ -127,6 +127,7 @@ def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
         (["--set", "rate=0.1"], "settings are stages, num_epochs, lr,"),
         (["--set", "lr"], "not SETTING=VALUE"),
         (["--set", "lr=fast"], "lr is a number, got 'fast'"),
+        (["--set", "separable=yes"], "separable is True or False, got 'yes'"),
     ],
 )
 def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
