@@ -98,7 +98,7 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         if self.training:
             maps = x.unflatten(1, (self.num_features, -1))  # (N, filters, orientations, H, W)
             return super().forward(maps.flatten(2, 3)).reshape(x.shape)
-        numbers = (self.running_mean, self.running_var, *((self.weight, self.bias) if self.affine else ()))
+        numbers = (self.running_mean, self.running_var, self.weight, self.bias)
         each = (values.repeat_interleave(x.shape[1] // self.num_features) for values in numbers)
         return F.batch_norm(x, *each, eps=self.eps)
 
@@ -163,10 +163,8 @@ class ConvNet(nn.Module):
             padding = 0 if i - 1 in valid else kernel // 2
             window = (kernel, stride, padding)
             if separable and i > 1:
-                by_itself, filters = {"depthwise": True} if shared else {"groups": channels}, channels // orientations
-                layers.append(conv2d(channels, filters, *window, bias=False, **by_itself))
-                if i <= num_norms:  # the 1x1 convolution can scale, the norm after it shifts
-                    layers.append(batch_norm2d(filters, affine=False))
+                by_itself = {"depthwise": True} if shared else {"groups": channels}
+                layers.append(conv2d(channels, channels // orientations, *window, bias=False, **by_itself))
                 window = (1,)
             layers.append(conv2d(channels, width, *window, bias=i > num_norms))
             size = (size + 2 * padding - kernel) // stride + 1
