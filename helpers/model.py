@@ -61,26 +61,26 @@ class SharedConv2d(nn.Conv2d):
         in_channels: those of an image, or the maps of a `SharedConv2d` of as many orientations.
         num_filters: how many patterns to look for.
         orientations: 4 for quarter turns, 8 for their mirror images too.
-        depthwise: whether each filter reads one map only, that of its own number and orientation.
+        groups: 1, or as many as channels: then a filter reads a single map, that of its number and orientation.
     """
 
     def __init__(
-        self, in_channels: int, num_filters: int, kernel: int, *more, orientations: int, depthwise=False, **settings
+        self, in_channels: int, num_filters: int, kernel: int, *more, orientations: int, groups: int = 1, **settings
     ):
-        super().__init__(1 if depthwise else in_channels, num_filters, kernel, *more, **settings)
-        self.orientations, self.num_groups = orientations, in_channels if depthwise else 1
-        self.on_image = depthwise or in_channels % orientations > 0  # a filter reads no maps that belong together
+        super().__init__(in_channels // groups, num_filters, kernel, *more, **settings)
+        self.orientations, self.num_groups = orientations, groups
+        mirrors, turns = (1, 1) if self.in_channels % orientations else (orientations // 4, 4)  # of the maps it reads
+        places = torch.arange(self.weight[0].numel()).reshape(-1, mirrors, turns, kernel, kernel)
+        # Where the input has orientations, a turned filter finds what it looks for in the next one of them. Mirroring
+        # exchanges the two halves and reverses the direction of turning.
+        sides = (places, places.flip(1, 2, 4).roll(1, 2))[: orientations // 4]
+        turned = [side.roll(turn, 2).rot90(turn, (3, 4)).flatten() for side in sides for turn in range(4)]
+        self.register_buffer("places", torch.stack(turned), persistent=False)  # which weight stands where
 
     def bank(self) -> Tensor:
         """Returns the filters in all orientations (filters * orientations, in_channels, kernel, kernel)."""
-        mirrors, turns = (1, 1) if self.on_image else (self.orientations // 4, 4)
-        weight = self.weight.unflatten(1, (-1, mirrors, turns))  # (filters, input's filters, mirrors, turns, k, k)
-        # Where the input has orientations, a turned filter finds what it looks for in the next one of them. Mirroring
-        # exchanges the two halves and reverses the direction of turning.
-        mirrored = weight.flip(2, 3, 5).roll(1, 3)
-        sides = (weight, mirrored)[: self.orientations // 4]
-        filters = [side.roll(turn, 3).rot90(turn, (4, 5)) for side in sides for turn in range(4)]
-        return torch.stack(filters, dim=1).flatten(0, 1).flatten(1, 3)
+        filters = self.weight.flatten(1).unsqueeze(1).expand(-1, self.orientations, -1)
+        return filters.gather(2, self.places.expand_as(filters)).reshape(-1, *self.weight.shape[1:])
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.repeat_interleave(self.orientations)
@@ -89,10 +89,7 @@ class SharedConv2d(nn.Conv2d):
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm with one mean, deviation, scale and shift for all maps of a filter: (N, C, H, W) -> the same.
-
-    With one for each map the orientations would grow apart.
-    """
+    """Batch norm by the filter, not by the map, so that its orientations stay alike: (N, C, H, W) -> the same."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
@@ -154,17 +151,15 @@ class ConvNet(nn.Module):
             raise ValueError(f"num_norms must be in 0..{count + 1}, {count} convolutions and the head, got {num_norms}")
         pooled = set(accumulate(len(stage) for stage in stages[:-1]))
         valid = {i % count for i in unpadded}
-        shared = orientations > 1
-        conv2d = partial(SharedConv2d, orientations=orientations) if shared else nn.Conv2d
-        batch_norm2d = SharedBatchNorm2d if shared else nn.BatchNorm2d
+        shared = (partial(SharedConv2d, orientations=orientations), SharedBatchNorm2d)
+        conv2d, batch_norm2d = shared if orientations > 1 else (nn.Conv2d, nn.BatchNorm2d)
         layers, channels, size = [], 1, 28
         for i, (width, *shape) in enumerate(convolutions, start=1):
             kernel, stride = (*shape, *(3, 1)[len(shape) :])
             padding = 0 if i - 1 in valid else kernel // 2
             window = (kernel, stride, padding)
             if separable and i > 1:
-                by_itself = {"depthwise": True} if shared else {"groups": channels}
-                layers.append(conv2d(channels, channels // orientations, *window, bias=False, **by_itself))
+                layers.append(conv2d(channels, channels // orientations, *window, groups=channels, bias=False))
                 window = (1,)
             layers.append(conv2d(channels, width, *window, bias=i > num_norms))
             size = (size + 2 * padding - kernel) // stride + 1

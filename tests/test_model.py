@@ -106,7 +106,7 @@ def test_a_turned_or_mirrored_image_gives_the_same_maps_turned_or_mirrored(orien
         nn.SiLU(),
         SharedConv2d(2 * orientations, 3, 4, padding=1, **shared),
         SharedBatchNorm2d(3),
-        SharedConv2d(3 * orientations, 3, 3, padding=1, depthwise=True, **shared),
+        SharedConv2d(3 * orientations, 3, 3, padding=1, groups=3 * orientations, **shared),
     )
     images = torch.randn(4, 1, 28, 28)
     for norm in (layers[1], layers[4]):
