@@ -122,6 +122,9 @@ MILD = {"degrees": 6, "shift": 1, "scale": 0.08, "shear": 3}
 MEDIUM = {"degrees": 6, "shift": 1.2, "scale": 0.08, "shear": 4}
 STRONG = {"degrees": 9, "shift": 1.5, "scale": 0.1, "shear": 5}
 
+# What the networks that train for long have in common.
+LONG = {"num_epochs": 19, "batch_size": 64, "orientations": 8, "activation": "SiLU", "anneal": "linear", "fade": 4}
+
 RECIPES = {
     "baseline": Recipe(stages=None, num_epochs=20, lr=0.01, momentum=0.5, cycle=0, lr_decay=0.92, dropout=0.1),
     "notebook": Recipe(
@@ -133,35 +136,44 @@ RECIPES = {
         weight_decay=5e-4,
         **MILD,
     ),
-    "smallest": Recipe(
-        stages=(((4, 5), 4), (5, 5, 5), (4,)),
-        orientations=8,
+    "tiny": Recipe(
+        stages=(((4, 5),), (4, 4, 4), (3,)),
         separable=True,
-        unpadded=(0, -3, -2, -1),
-        activation="SiLU",
-        num_epochs=19,
-        batch_size=64,
+        unpadded=(0, -2, -1),
         lr=0.05,
         muon_lr=0.1,
-        anneal="linear",
-        fade=4,
-        num_views=32,
+        **LONG,
         **MEDIUM,
+    ),
+    "smallest": Recipe(
+        stages=(((4, 5), 4), (5, 5, 5), (4,)),
+        separable=True,
+        unpadded=(0, -3, -2, -1),
+        lr=0.05,
+        muon_lr=0.1,
+        num_views=32,
+        **LONG,
+        **MEDIUM,
+    ),
+    "medium": Recipe(
+        stages=(((3, 5),), (3, 4), (4, 6)),
+        unpadded=(0, -2, -1),
+        lr=0.05,
+        muon_lr=0.05,
+        weight_decay=5e-4,
+        bend=1.2,
+        **LONG,
+        **STRONG,
     ),
     "accurate": Recipe(
         stages=(((4, 5),), (4, 6), (6, 8)),
-        orientations=8,
         unpadded=(0, -2, -1),
-        activation="SiLU",
-        num_epochs=19,
-        batch_size=64,
         lr=0.05,
         muon_lr=0.05,
-        anneal="linear",
         weight_decay=5e-4,
         bend=1.2,
-        fade=4,
         num_views=32,
+        **LONG,
         **STRONG,
     ),
     "fewest_epochs": Recipe(
