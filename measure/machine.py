@@ -17,6 +17,14 @@ def best_device() -> torch.device:
     return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
 
 
+def find_device(name: str) -> torch.device | None:
+    """Returns the device that a row names; None if it is a GPU that this machine does not have."""
+    if name.startswith("cpu"):
+        return torch.device("cpu")
+    here = best_device()
+    return here if describe(here)["device"] == name else None
+
+
 def describe(device: torch.device) -> dict[str, object]:
     """Returns the columns of a row that say on what it was made.
 

@@ -2,8 +2,8 @@
 
 Each row is trained by its own settings, so trials repeat too: `python -m measure.remake trials --recipe smallest
 --split validation --seeds 100`. The weights of a test run that is the same are kept, see `measure.weights`.
-Runs repeat with the same instruction set, number of threads and commit; the row says which. (Commit 4d529dc changed
-the rounding of shared filters.) An AVX-512 machine repeats what was made with AVX2 under
+Runs repeat with the same instruction set, number of threads and commit; the row says which. (Commits 4d529dc
+and db35738 changed the rounding of shared filters.) An AVX-512 machine repeats what was made with AVX2 under
 `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
 """
 
@@ -13,6 +13,7 @@ import sys
 import torch
 
 from helpers.recipes import RECIPES
+from measure.machine import find_device
 from measure.results import read_table, recipe_of
 from measure.sweep import run, seeds_of
 from measure.weights import save_weights
@@ -40,7 +41,12 @@ def main() -> int:
     for row in rows:
         torch.set_num_threads(int(row["threads"]))
         recipe = recipe_of(row)
-        again, weights = run(recipe, int(row["seed"]), args.split, "cpu")
+        device = find_device(row["device"])
+        if device is None:
+            num_changed += 1
+            print(f"{row['recipe']}, seed {row['seed']}: made on {row['device']}, which is not in this machine")
+            continue
+        again, weights = run(recipe, int(row["seed"]), args.split, device)
         changes = differences(row, again)
         num_changed += bool(changes)
         if not changes and args.split == "test" and recipe == RECIPES[row["recipe"]]:

@@ -1,7 +1,8 @@
 """Scores the kept weights of every recorded run again: `python -m measure.verify`, `--views` for the mean of views.
 
-Unlike training, scoring hardly depends on the instruction set: what differs from its row by more than one image is
-printed, and what has no weights. `python -m measure.remake` trains again.
+Unlike training, scoring hardly depends on the machine: what differs from its row by more than one image is printed,
+and what has no weights. Views that a GPU drew are left out where that GPU is missing: its random numbers are its own.
+`python -m measure.remake` trains again.
 """
 
 import argparse
@@ -9,8 +10,10 @@ import sys
 from collections.abc import Iterator
 
 from helpers.data import Batches, Split, load_mnist
+from helpers.model import to_device
 from helpers.recipes import RECIPES
 from helpers.train import evaluate
+from measure.machine import find_device
 from measure.results import read_results
 from measure.weights import load_weights
 
@@ -25,7 +28,9 @@ def difference(row: dict[str, str], test: Split, views: bool = False) -> float:
     model, mean, std = load_weights(name, seed)
     recipe = RECIPES[name]
     if views:
-        score = evaluate(model, recipe.view_batches(test, mean, std, seed, "cpu"), recipe.num_views)
+        device = find_device(row["device"])
+        batches = recipe.view_batches(test, mean, std, seed, device)
+        score = evaluate(to_device(model, device), batches, recipe.num_views)
     else:
         score = evaluate(model, Batches(test, 1000, mean, std))
     accuracy = float(row["views_accuracy" if views else "accuracy"])
@@ -51,6 +56,9 @@ def main() -> int:
     if unknown := set(args.recipes) - set(RECIPES):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
     rows = [row for name in args.recipes for row in read_results(name) if not args.views or row["views_accuracy"]]
+    if away := [row for row in rows if args.views and find_device(row["device"]) is None]:
+        rows = [row for row in rows if row not in away]
+        print(f"left out: {len(away)} runs whose views were drawn on {away[0]['device']}", flush=True)
     num_failed = 0
     for line in failures(rows, args.views):
         num_failed += 1

@@ -262,6 +262,9 @@ def test_recorded_runs_are_trained_again_and_compared(small, capsys):
     (row,) = results.read_results("tiny")
     results.write_table("tiny", [row | {"loss": "0.00001"}])
     assert remake.main() == 1 and "loss 0.00001, now " in capsys.readouterr().out
+    results.write_table("tiny", [row | {"device": "some GPU"}])
+    assert remake.main() == 1
+    assert "tiny, seed 0: made on some GPU, which is not in this machine\n0 of 1 runs" in capsys.readouterr().out
 
 
 def test_trials_are_trained_again_by_the_settings_of_their_rows(small, capsys):

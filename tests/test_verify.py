@@ -40,5 +40,17 @@ def test_views_are_those_of_the_runs_seed(mnist, monkeypatch):
     assert batches.augment.keywords == RECIPES["smallest"].augment().keywords
 
 
+def test_views_that_another_device_drew_are_left_out_and_counted(monkeypatch, capsys):
+    row = row_of("accurate")
+    monkeypatch.setattr(verify, "read_results", lambda name: [row, row | {"device": "some GPU"}])
+    monkeypatch.setattr(verify, "failures", lambda rows, views: iter(()) if rows == [row] else 1 / 0)
+    monkeypatch.setattr("sys.argv", ["verify", "accurate", "--views"])
+    assert verify.main() == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "left out: 1 runs whose views were drawn on some GPU",
+        "1 of 1 runs are confirmed by their weights",
+    ]
+
+
 def test_all_weights_together_are_small():
     assert sum(path.stat().st_size for path in weights.path_of("any", 0).parent.iterdir()) < 8e6
