@@ -65,12 +65,12 @@ class SharedConv2d(nn.Conv2d):
     """
 
     def __init__(
-        self, in_channels: int, num_filters: int, kernel: int, *more, orientations: int, groups: int = 1, **settings
+        self, in_channels: int, num_filters: int, kernel_size: int, *more, orientations: int, groups=1, **settings
     ):
-        super().__init__(in_channels // groups, num_filters, kernel, *more, **settings)
+        super().__init__(in_channels // groups, num_filters, kernel_size, *more, **settings)
         self.orientations, self.num_groups = orientations, groups
         mirrors, turns = (1, 1) if self.in_channels % orientations else (orientations // 4, 4)  # of the maps it reads
-        places = torch.arange(self.weight[0].numel()).reshape(-1, mirrors, turns, kernel, kernel)
+        places = torch.arange(self.weight[0].numel()).reshape(-1, mirrors, turns, *self.kernel_size)
         # Where the input has orientations, a turned filter finds what it looks for in the next one of them. Mirroring
         # exchanges the two halves and reverses the direction of turning.
         sides = (places, places.flip(1, 2, 4).roll(1, 2))[: orientations // 4]
