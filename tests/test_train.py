@@ -37,6 +37,14 @@ def test_one_batch_overfits(digits):
     assert first.loss > 2 and last.loss < 0.1 and last.correct == last.total == 64
 
 
+def test_a_seed_asks_cuda_for_kernels_that_repeat_in_whole_float32(monkeypatch):
+    for flag in ("benchmark", "allow_tf32", "deterministic"):
+        monkeypatch.setattr(torch.backends.cudnn, flag, flag != "deterministic")
+    set_seed(0)
+    flags = torch.backends.cudnn
+    assert (flags.benchmark, flags.allow_tf32, flags.deterministic) == (False, False, True)
+
+
 def test_seeds_repeat(digits):
     def run(seed):
         set_seed(seed)
