@@ -51,9 +51,10 @@ def test_logits_are_those_of_torch(mnist, name):
     assert largest_difference(to_device(model, "cpu"), *normalization, mnist[1].images[:8] / 255) < 1e-4
 
 
-@pytest.mark.parametrize("orientations", [4, 8])
-def test_logits_of_shared_filters_are_those_of_torch(mnist, orientations):
-    model = ConvNet([[(1, 5), 2], [2, 2]], orientations=orientations, activation="SiLU")
+@pytest.mark.parametrize("separable", [False, True])
+@pytest.mark.parametrize("orientations", [1, 4, 8])
+def test_logits_of_shared_filters_are_those_of_torch(mnist, orientations, separable):
+    model = ConvNet([[(1, 5), 2], [2, 2]], orientations=orientations, separable=separable, activation="SiLU")
     model(torch.randn(64, 1, 28, 28))  # for running statistics
     assert largest_difference(model, 0.1, 0.3, mnist[1].images[:3] / 255) < 1e-4
 
