@@ -162,7 +162,7 @@ RECIPES = {
         muon_lr=0.05,
         weight_decay=5e-4,
         bend=1.2,
-        **LONG,
+        **LONG | {"num_epochs": 9},
         **STRONG,
     ),
     "accurate": Recipe(
