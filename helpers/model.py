@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from helpers.shared import SharedBatchNorm2d, SharedConv2d, memory_format
+
 NUM_CLASSES = 10
 
 
@@ -50,56 +52,6 @@ class BaselineNet(nn.Module):
         return self.pool3(self.conv6(x)).flatten(1)  # (N, 10)
 
 
-class SharedConv2d(nn.Conv2d):
-    """A convolution whose filters each look for their pattern in several orientations.
-
-    Maps (N, C, H, W) -> (N, filters * orientations, H', W'), the maps of a filter side by side. The weights are those
-    of the first orientation, `bank` holds all. A turned image gives the same maps, turned, in another order.
-    Source: Cohen and Welling, Group Equivariant Convolutional Networks, arXiv:1602.07576.
-
-    Args:
-        in_channels: those of an image, or the maps of a `SharedConv2d` of as many orientations.
-        num_filters: how many patterns to look for.
-        orientations: 4 for quarter turns, 8 for their mirror images too.
-        groups: 1, or as many as channels: then a filter reads a single map, that of its number and orientation.
-    """
-
-    def __init__(
-        self, in_channels: int, num_filters: int, kernel_size: int, *more, orientations: int, groups=1, **settings
-    ):
-        super().__init__(in_channels // groups, num_filters, kernel_size, *more, **settings)
-        self.orientations, self.num_groups = orientations, groups
-        mirrors, turns = (1, 1) if self.in_channels % orientations else (orientations // 4, 4)  # of the maps it reads
-        places = torch.arange(self.weight[0].numel()).reshape(-1, mirrors, turns, *self.kernel_size)
-        # Where the input has orientations, a turned filter finds what it looks for in the next one of them. Mirroring
-        # exchanges the two halves and reverses the direction of turning.
-        sides = (places, places.flip(1, 2, 4).roll(1, 2))[: orientations // 4]
-        turned = [side.roll(turn, 2).rot90(turn, (3, 4)).flatten() for side in sides for turn in range(4)]
-        self.register_buffer("places", torch.stack(turned), persistent=False)  # which weight stands where
-
-    def bank(self) -> Tensor:
-        """Returns the filters in all orientations (filters * orientations, in_channels, kernel, kernel)."""
-        filters = self.weight.flatten(1).unsqueeze(1).expand(-1, self.orientations, -1)
-        return filters.gather(2, self.places.expand_as(filters)).reshape(-1, *self.weight.shape[1:])
-
-    def forward(self, x: Tensor) -> Tensor:
-        bias = None if self.bias is None else self.bias.repeat_interleave(self.orientations)
-        bank = self.bank().contiguous(memory_format=memory_format(x.device))  # from which the maps take theirs
-        return F.conv2d(x, bank, bias, self.stride, self.padding, groups=self.num_groups)
-
-
-class SharedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm by the filter, not by the map, so that its orientations stay alike: (N, C, H, W) -> the same."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            maps = x.unflatten(1, (self.num_features, -1))  # (N, filters, orientations, H, W)
-            return super().forward(maps.flatten(2, 3)).reshape(x.shape)
-        numbers = (self.running_mean, self.running_var, self.weight, self.bias)
-        each = (values.repeat_interleave(x.shape[1] // self.num_features) for values in numbers)
-        return F.batch_norm(x, *each, eps=self.eps)
-
-
 class ConvNet(nn.Module):
     """Our networks: stages of convolutions, max pooling between stages, a 1x1 head and GAP.
 
@@ -111,9 +63,9 @@ class ConvNet(nn.Module):
             (filters, kernel) or (filters, kernel, stride).
         orientations: in how many of them each filter is used: 1, or see `SharedConv2d`. It gives as many maps.
             The head is ordinary, so that a 6 and a 9 differ.
-        separable: whether each convolution but the first is two: one that reads each map by itself, and
-            a 1x1 one that mixes them (Chollet, arXiv:1610.02357).
-        unpadded: which of them have no padding, by index; -1 is the last one. By default the last two.
+        separable: whether each convolution but the first is made of two, depthwise and pointwise: the one reads
+            each map by itself, the other, 1x1, mixes them (Chollet, arXiv:1610.02357). They count as one.
+        unpadded: which convolutions have no padding, by index; -1 is the last one. By default the last two.
         dropout: probability that a map is dropped before the head, whole (Tompson et al.,
             arXiv:1411.4280): neighboring pixels are too alike for dropping them one by one to help.
         activation: the name of its class in torch.nn, one that can work in place: "ReLU", "SiLU".
@@ -184,13 +136,6 @@ class ConvNet(nn.Module):
 def to_device(model: nn.Module, device: torch.device | str) -> nn.Module:
     """Moves a model to a device, its weights in the memory order that is fastest there, and returns it."""
     return model.to(device, memory_format=memory_format(device))
-
-
-def memory_format(device: torch.device | str) -> torch.memory_format:
-    """Returns the order in which a device should keep weights and maps."""
-    # channels_last speeds up a CPU. For GPUs that was not measured, and on Apple's it gave batch norm
-    # wrong gradients (https://github.com/pytorch/pytorch/issues/175189).
-    return torch.channels_last if torch.device(device).type == "cpu" else torch.contiguous_format
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -8,8 +8,8 @@ import torch
 from IPython.display import HTML, display
 from torch import Tensor, nn
 
-from helpers.model import SharedConv2d
 from helpers.receptive_field import UNCHANGED, View, views
+from helpers.shared import SharedConv2d
 from helpers.trace import DROPOUT, Call, trace
 
 FOLDER = Path(__file__).parent

@@ -122,8 +122,8 @@ MILD = {"degrees": 6, "shift": 1, "scale": 0.08, "shear": 3}
 MEDIUM = {"degrees": 6, "shift": 1.2, "scale": 0.08, "shear": 4}
 STRONG = {"degrees": 9, "shift": 1.5, "scale": 0.1, "shear": 5}
 
-# What the networks that train for long have in common.
-LONG = {"num_epochs": 19, "batch_size": 64, "orientations": 8, "activation": "SiLU", "anneal": "linear", "fade": 4}
+# What the networks of one family have in common, from 1,000 to 10,000 parameters.
+FAMILY = {"num_epochs": 19, "batch_size": 64, "orientations": 8, "activation": "SiLU", "anneal": "linear", "fade": 4}
 
 RECIPES = {
     "baseline": Recipe(stages=None, num_epochs=20, lr=0.01, momentum=0.5, cycle=0, lr_decay=0.92, dropout=0.1),
@@ -142,7 +142,7 @@ RECIPES = {
         unpadded=(0, -2, -1),
         lr=0.05,
         muon_lr=0.1,
-        **LONG,
+        **FAMILY,
         **MEDIUM,
     ),
     "smallest": Recipe(
@@ -152,7 +152,7 @@ RECIPES = {
         lr=0.05,
         muon_lr=0.1,
         num_views=32,
-        **LONG,
+        **FAMILY,
         **MEDIUM,
     ),
     "medium": Recipe(
@@ -162,7 +162,7 @@ RECIPES = {
         muon_lr=0.05,
         weight_decay=5e-4,
         bend=1.2,
-        **LONG | {"num_epochs": 9},
+        **FAMILY | {"num_epochs": 9},
         **STRONG,
     ),
     "accurate": Recipe(
@@ -173,7 +173,7 @@ RECIPES = {
         weight_decay=5e-4,
         bend=1.2,
         num_views=32,
-        **LONG,
+        **FAMILY,
         **STRONG,
     ),
     "fewest_epochs": Recipe(

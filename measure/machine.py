@@ -22,7 +22,12 @@ def find_device(name: str) -> torch.device | None:
     if name.startswith("cpu"):
         return torch.device("cpu")
     here = best_device()
-    return here if describe(here)["device"] == name else None
+    return here if name_of(here) == name else None
+
+
+def name_of(device: torch.device) -> str:
+    """Returns the name of a GPU, or the kind of a processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {platform.machine()}"
 
 
 def describe(device: torch.device) -> dict[str, object]:
@@ -30,9 +35,8 @@ def describe(device: torch.device) -> dict[str, object]:
 
     Numbers repeat to the last digit only with the same instruction set, versions and number of threads.
     """
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {platform.machine()}"
     return {
-        "device": name,
+        "device": name_of(device),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "versions": f"python {platform.python_version()} torch {torch.__version__}",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from helpers.data import Batches, Split, load_mnist
 from helpers.model import to_device
 from helpers.recipes import RECIPES
-from helpers.train import evaluate
+from helpers.train import evaluate, set_seed
 from measure.machine import find_device
 from measure.results import read_results
 from measure.weights import load_weights
@@ -26,6 +26,7 @@ def difference(row: dict[str, str], test: Split, views: bool = False) -> float:
     """
     name, seed = row["recipe"], int(row["seed"])
     model, mean, std = load_weights(name, seed)
+    set_seed(seed)  # for the kernels that the run had
     recipe = RECIPES[name]
     if views:
         device = find_device(row["device"])

@@ -42,7 +42,8 @@ def on_both(gpu, monkeypatch):
     def results(run):
         with monkeypatch.context() as patch:
             # channels_last, which is for CPUs only, changes the last bits, and which pixels dropout hits.
-            patch.setattr("helpers.model.memory_format", lambda device: torch.contiguous_format)
+            for module in ("helpers.model", "helpers.shared"):
+                patch.setattr(f"{module}.memory_format", lambda device: torch.contiguous_format)
             on_cpu = run("cpu")
         return on_cpu, run(gpu.device)
 

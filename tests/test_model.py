@@ -5,10 +5,11 @@ import torch
 from torch import nn
 from torchsummary import summary
 
-from helpers.model import BaselineNet, ConvNet, SharedBatchNorm2d, SharedConv2d, count_parameters, to_device
+from helpers.model import BaselineNet, ConvNet, count_parameters, to_device
 from helpers.receptive_field import receptive_field
 from helpers.recipes import RECIPES
 from helpers.scorecard import count_used
+from helpers.shared import SharedBatchNorm2d, SharedConv2d
 
 GIVEN_TABLE = """\
             Conv2d-1            [-1, 4, 28, 28]              40
@@ -138,6 +139,34 @@ def test_shared_filters_are_in_every_reader(capsys):
     rows = [(row.channels, row.kernel, row.receptive_field) for row in receptive_field(model) if row.type == "Conv2d"]
     assert rows == [(16, 5, 5), (24, 3, 10), (24, 3, 14), (10, 1, 14)]
     assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "message"),
+    [
+        ((8, 2, 3), {"groups": 2}, "groups must be 1, or 8 where as many maps come in: .* got 2, and 8 maps"),
+        ((8, 1, 3), {"groups": 8}, "groups must be 1, or 4 where as many maps come in: .* got 8, and 8 maps"),
+        ((16, 2, 3), {"groups": 8}, "got 8, and 16 maps"),
+        ((1, 2, (3, 5)), {}, r"must be square, got \(3, 5\)"),
+        ((1, 2, 3), {"orientations": 6}, r"orientations must be 4 .* or 8 .*, got 6"),
+    ],
+)
+def test_what_a_shared_convolution_cannot_be_is_named(arguments, settings, message):
+    with pytest.raises(ValueError, match=message):
+        SharedConv2d(*arguments, **{"orientations": 4} | settings)
+
+
+def test_a_shared_convolution_takes_what_a_convolution_takes():
+    settings = {"padding": 2, "dilation": 2, "padding_mode": "circular"}
+    shared = SharedConv2d(1, 1, 3, orientations=4, **settings)
+    plain = nn.Conv2d(1, 4, 3, **settings)
+    with torch.no_grad():
+        plain.weight.copy_(shared.bank())
+        plain.bias.copy_(shared.bias.expand(4))
+    image = torch.randn(2, 1, 9, 9)
+    assert torch.equal(shared(image), plain(image))
+    depthwise = SharedConv2d(8, 2, 3, groups=8, orientations=4)
+    assert repr(depthwise) == "SharedConv2d(8, 2, kernel_size=(3, 3), stride=(1, 1), groups=8, orientations=4)"
 
 
 @pytest.mark.parametrize("orientations", [1, 4, 8])

@@ -18,7 +18,7 @@ from helpers.train import evaluate, fit
 from measure import remake, results, sweep, weights
 from measure.variants import VARIANTS
 
-TINY = Recipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
+TOY = Recipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -29,11 +29,11 @@ def small(mnist, monkeypatch, tmp_path):
     monkeypatch.setattr(sweep, "load_mnist", lambda: (train, test))
     monkeypatch.setattr(sweep, "hold_out", lambda s: (Split(*(x[:2000] for x in s)), Split(*(x[2000:] for x in s))))
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(sweep, "RECIPES", {"tiny": TINY})
-    monkeypatch.setattr(results, "RECIPES", {"tiny": TINY})
-    monkeypatch.setattr(weights, "RECIPES", {"tiny": TINY})
-    monkeypatch.setattr(remake, "RECIPES", {"tiny": TINY})
-    monkeypatch.setitem(results.SEEDS, "tiny", [0])
+    monkeypatch.setattr(sweep, "RECIPES", {"toy": TOY})
+    monkeypatch.setattr(results, "RECIPES", {"toy": TOY})
+    monkeypatch.setattr(weights, "RECIPES", {"toy": TOY})
+    monkeypatch.setattr(remake, "RECIPES", {"toy": TOY})
+    monkeypatch.setitem(results.SEEDS, "toy", [0])
     return monkeypatch
 
 
@@ -43,30 +43,30 @@ def sweep_main(monkeypatch, *words):
 
 
 def test_sweep_keeps_a_row_per_seed_and_skips_what_is_done(small, capsys):
-    small.setitem(results.SEEDS, "tiny", range(3))
-    sweep_main(small, "tiny", "--seeds", "0-1", "--split", "test")
-    rows = results.read_results("tiny")
+    small.setitem(results.SEEDS, "toy", range(3))
+    sweep_main(small, "toy", "--seeds", "0-1", "--split", "test")
+    rows = results.read_results("toy")
     assert [(row["seed"], row["split"], row["epochs"]) for row in rows] == [("0", "test", "2"), ("1", "test", "2")]
     assert rows[0]["accuracies"].split()[-1] == rows[0]["accuracy"]
     capsys.readouterr()
-    sweep_main(small, "tiny", "--seeds", "0-2", "--split", "test")
-    assert capsys.readouterr().out.count("tiny, seed") == 1
-    assert results.read_results("tiny")[:2] == rows
+    sweep_main(small, "toy", "--seeds", "0-2", "--split", "test")
+    assert capsys.readouterr().out.count("toy, seed") == 1
+    assert results.read_results("toy")[:2] == rows
 
 
 def test_tables_show_a_recipe_when_all_its_seeds_are_scored(small):
-    small.setitem(results.SEEDS, "tiny", range(2))
-    sweep_main(small, "tiny", "--seeds", "0", "--split", "test")
-    assert "| tiny |" not in results.table(["tiny"])
-    sweep_main(small, "tiny", "--split", "test")
-    assert "| tiny |" in results.table(["tiny"])
+    small.setitem(results.SEEDS, "toy", range(2))
+    sweep_main(small, "toy", "--seeds", "0", "--split", "test")
+    assert "| toy |" not in results.table(["toy"])
+    sweep_main(small, "toy", "--split", "test")
+    assert "| toy |" in results.table(["toy"])
 
 
 def test_rows_of_other_settings_are_refused(small):
-    sweep_main(small, "tiny", "--split", "test")
-    small.setattr(results, "RECIPES", {"tiny": dataclasses.replace(TINY, lr=0.1)})
-    with pytest.raises(ValueError, match=r"tiny\.csv has rows of tiny made by other settings"):
-        results.read_results("tiny")
+    sweep_main(small, "toy", "--split", "test")
+    small.setattr(results, "RECIPES", {"toy": dataclasses.replace(TOY, lr=0.1)})
+    with pytest.raises(ValueError, match=r"toy\.csv has rows of toy made by other settings"):
+        results.read_results("toy")
 
 
 def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
@@ -75,7 +75,7 @@ def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
 
     monkeypatch.setattr("helpers.train.train_epoch", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        sweep_main(small, "tiny")
+        sweep_main(small, "toy")
     assert results.read_table("trials") == []
 
 
@@ -87,32 +87,32 @@ def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
 
     run = sweep.run
     small.setattr(sweep, "run", diverge)
-    sweep_main(small, "tiny", "--seeds", "100-101")
+    sweep_main(small, "toy", "--seeds", "100-101")
     assert "training has diverged" in capsys.readouterr().out
     assert [row["seed"] for row in results.read_table("trials")] == ["101"]
 
 
 def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
-    words = ["tiny", "--set", "lr=0.1", "--set", "stages=((2,), (3,))", "--set", "activation=SiLU"]
+    words = ["toy", "--set", "lr=0.1", "--set", "stages=((2,), (3,))", "--set", "activation=SiLU"]
     sweep_main(small, *words, "--seeds", "100")
     (row,) = results.read_table("trials")
-    assert (row["recipe"], row["seed"], row["split"]) == ("tiny", "100", "validation")
+    assert (row["recipe"], row["seed"], row["split"]) == ("toy", "100", "validation")
     assert row["changes"] == "lr=0.1 stages=((2,), (3,)) activation=SiLU"
-    changed = dataclasses.replace(TINY, lr=0.1, stages=((2,), (3,)), activation="SiLU")
+    changed = dataclasses.replace(TOY, lr=0.1, stages=((2,), (3,)), activation="SiLU")
     assert row["settings"] == str(changed) and int(row["parameters"]) == count_parameters(changed.model())
     sweep_main(small, *words, "--seeds", "100-101")
     first, second = results.read_table("trials")
     assert first == row and second["seed"] == "101"
-    assert "| tiny | stages=((2,), (3,)) lr=0.1 activation=SiLU |" in capsys.readouterr().out
+    assert "| toy | stages=((2,), (3,)) lr=0.1 activation=SiLU |" in capsys.readouterr().out
     assert not (results.RESULTS / "weights").exists()
 
 
 def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
-    sweep_main(small, "tiny", "--set", "lr=0.1", "--set", "batch_size=400", "--seeds", "100")
-    tiny, likest = dataclasses.replace(TINY, lr=0.2), dataclasses.replace(TINY, lr=0.1, batch_size=100)
-    small.setattr(results, "RECIPES", {"tiny": tiny, "likest": likest})
-    assert "| likest | batch_size=400 |" in results.trials(["tiny", "likest"])
-    assert "| tiny | lr=0.1 batch_size=400 |" in results.trials(["tiny"])
+    sweep_main(small, "toy", "--set", "lr=0.1", "--set", "batch_size=400", "--seeds", "100")
+    toy, likest = dataclasses.replace(TOY, lr=0.2), dataclasses.replace(TOY, lr=0.1, batch_size=100)
+    small.setattr(results, "RECIPES", {"toy": toy, "likest": likest})
+    assert "| likest | batch_size=400 |" in results.trials(["toy", "likest"])
+    assert "| toy | lr=0.1 batch_size=400 |" in results.trials(["toy"])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
 )
 def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
     with pytest.raises(SystemExit):
-        sweep_main(small, "tiny", *words)
+        sweep_main(small, "toy", *words)
     assert advice in capsys.readouterr().err and results.read_table("trials") == []
 
 
@@ -143,14 +143,14 @@ from pathlib import Path
 from helpers.train import evaluate, fit
 from measure import remake, results, sweep
 from helpers.data import Split, load_mnist
-from tests.test_sweep import TINY
+from tests.test_sweep import TOY
 
 train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (3000, 1000)))
 sweep.load_mnist = lambda: (train, test)
-results.RESULTS, results.RECIPES = Path(sys.argv[1]), {"tiny": TINY}
-results.SEEDS["tiny"] = range(4)
+results.RESULTS, results.RECIPES = Path(sys.argv[1]), {"toy": TOY}
+results.SEEDS["toy"] = range(4)
 sweep.torch.set_num_threads(1)
-sweep.sweep("tiny", range(4), "test", "cpu")
+sweep.sweep("toy", range(4), "test", "cpu")
 """
 
 
@@ -166,9 +166,9 @@ def start_sweep(folder: Path) -> subprocess.Popen:
 
 def rows_without_times(monkeypatch, folder: Path) -> list[dict]:
     monkeypatch.setattr(results, "RESULTS", folder)
-    monkeypatch.setattr(sweep, "RECIPES", {"tiny": TINY})
-    monkeypatch.setattr(results, "RECIPES", {"tiny": TINY})
-    rows = results.read_results("tiny")
+    monkeypatch.setattr(sweep, "RECIPES", {"toy": TOY})
+    monkeypatch.setattr(results, "RECIPES", {"toy": TOY})
+    rows = results.read_results("toy")
     # The times differ, and the commit if the repository is edited meanwhile.
     return [{key: row[key] for key in row if not key.endswith("seconds") and key != "commit"} for row in rows]
 
@@ -178,7 +178,7 @@ def rows_without_times(monkeypatch, folder: Path) -> list[dict]:
 def test_a_killed_sweep_goes_on_and_two_at_once_share_the_runs(tmp_path, monkeypatch):
     unbroken, killed = start_sweep(tmp_path / "unbroken"), start_sweep(tmp_path / "killed")
     for line in killed.stdout:
-        if line.startswith("tiny, seed 2"):
+        if line.startswith("toy, seed 2"):
             os.kill(killed.pid, signal.SIGKILL)  # in the middle of the third run
     assert killed.wait() == -signal.SIGKILL and unbroken.wait() == 0
     assert len(rows_without_times(monkeypatch, tmp_path / "killed")) == 2
@@ -201,7 +201,7 @@ def captured(small):
 
 @pytest.mark.parametrize(("split", "sizes"), [("validation", (2000, 1000)), ("test", (3000, 1000))])
 def test_a_run_trains_and_scores_on_its_own_images(captured, mnist, split, sizes):
-    sweep.run(TINY, 0, split, "cpu")
+    sweep.run(TOY, 0, split, "cpu")
     (_, train, scored, *_), *_ = captured
     assert (len(train.images), len(scored.images)) == sizes and train.shuffle and not scored.shuffle
     whole = mnist[0].images[:3000].unsqueeze(1)
@@ -214,9 +214,9 @@ def test_a_run_trains_and_scores_on_its_own_images(captured, mnist, split, sizes
 
 
 def test_the_seed_decides_weights_and_order(captured):
-    small = [sweep.run(TINY, seed, "validation", "cpu")[0] for seed in (0, 0, 1)]
+    small = [sweep.run(TOY, seed, "validation", "cpu")[0] for seed in (0, 0, 1)]
     assert small[0]["losses"] == small[1]["losses"] != small[2]["losses"]
-    weights = [TINY.set_up(Split(*(x[:3000] for x in load_mnist()[0])), 0, 1, seed, "cpu") for seed in (0, 0, 1)]
+    weights = [TOY.set_up(Split(*(x[:3000] for x in load_mnist()[0])), 0, 1, seed, "cpu") for seed in (0, 0, 1)]
     first = [next(model.parameters()) for model, *_ in weights]
     assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
     orders = [next(iter(batches))[1] for _, batches, *_ in weights]
@@ -224,9 +224,9 @@ def test_the_seed_decides_weights_and_order(captured):
 
 
 def test_final_views_are_augmented_and_as_many_as_the_recipe_says(captured):
-    sweep.run(dataclasses.replace(TINY, num_views=3), 5, "test", "cpu")
+    sweep.run(dataclasses.replace(TOY, num_views=3), 5, "test", "cpu")
     _, views, number = captured[-1]
-    assert number == 3 and views.augment.keywords == TINY.augment().keywords and not views.shuffle
+    assert number == 3 and views.augment.keywords == TOY.augment().keywords and not views.shuffle
     (one, _), (two, _) = next(iter(views)), next(iter(views))
     assert not torch.equal(one, two)
     assert views.generator.initial_seed() == 5
@@ -234,12 +234,12 @@ def test_final_views_are_augmented_and_as_many_as_the_recipe_says(captured):
 
 def test_augmentation_fades_over_the_last_epochs(mnist):
     split = Split(mnist[0].images[:1000], mnist[0].labels[:1000])
-    batches = dataclasses.replace(TINY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
+    batches = dataclasses.replace(TOY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
     seen = []
     batches.augment = lambda images, generator, strength: seen.append(strength) or images
     for _ in range(3):
         list(batches)
-    other = dataclasses.replace(TINY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
+    other = dataclasses.replace(TOY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
     other.load_state_dict(batches.state_dict())
     other.augment = batches.augment
     list(other)
@@ -247,28 +247,28 @@ def test_augmentation_fades_over_the_last_epochs(mnist):
 
 
 def test_rows_name_the_instruction_set_and_other_columns_are_refused(small):
-    sweep_main(small, "tiny", "--split", "test")
-    assert results.read_results("tiny")[0]["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
-    before = (results.RESULTS / "tiny.csv").read_bytes()
-    with pytest.raises(ValueError, match=r"tiny\.csv has other columns than the new row: .*speed"):
-        results.append_result("tiny", {"recipe": "tiny", "speed": 1})
-    assert (results.RESULTS / "tiny.csv").read_bytes() == before
+    sweep_main(small, "toy", "--split", "test")
+    assert results.read_results("toy")[0]["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
+    before = (results.RESULTS / "toy.csv").read_bytes()
+    with pytest.raises(ValueError, match=r"toy\.csv has other columns than the new row: .*speed"):
+        results.append_result("toy", {"recipe": "toy", "speed": 1})
+    assert (results.RESULTS / "toy.csv").read_bytes() == before
 
 
 def test_recorded_runs_are_trained_again_and_compared(small, capsys):
-    sweep_main(small, "tiny", "--split", "test")
-    small.setattr("sys.argv", ["remake", "tiny"])
+    sweep_main(small, "toy", "--split", "test")
+    small.setattr("sys.argv", ["remake", "toy"])
     assert remake.main() == 0 and "1 of 1 runs are the same to the last digit" in capsys.readouterr().out
-    (row,) = results.read_results("tiny")
-    results.write_table("tiny", [row | {"loss": "0.00001"}])
+    (row,) = results.read_results("toy")
+    results.write_table("toy", [row | {"loss": "0.00001"}])
     assert remake.main() == 1 and "loss 0.00001, now " in capsys.readouterr().out
-    results.write_table("tiny", [row | {"device": "some GPU"}])
-    assert remake.main() == 1
-    assert "tiny, seed 0: made on some GPU, which is not in this machine\n0 of 1 runs" in capsys.readouterr().out
+    results.write_table("toy", [row | {"device": "some GPU"}])
+    assert remake.main() == 0
+    assert "left out: 1 runs that were made on some GPU\n0 of 0 runs" in capsys.readouterr().out
 
 
 def test_trials_are_trained_again_by_the_settings_of_their_rows(small, capsys):
-    sweep_main(small, "tiny", "--set", "lr=0.2", "--set", "activation=SiLU", "--set", "stages=((3,),(2,2))")
+    sweep_main(small, "toy", "--set", "lr=0.2", "--set", "activation=SiLU", "--set", "stages=((3,),(2,2))")
     (row,) = results.read_table("trials")
     small.setattr("sys.argv", ["remake", "trials", "--split", "validation", "--seeds", "100"])
     assert remake.main() == 0 and "1 of 1 runs are the same" in capsys.readouterr().out
@@ -283,11 +283,11 @@ def test_a_row_holds_its_whole_recipe(name):
 
 
 def test_tables_are_of_the_final_epoch(small):
-    row = {"recipe": "tiny", "split": "test", "parameters": 5, "epochs": 2, "accuracies": "99.90 99.00"}
-    row |= {"settings": str(TINY), "views_accuracy": ""}
-    results.write_table("tiny", [row | {"seed": i, "accuracy": a} for i, a in enumerate(("99.00", "99.20"))])
-    small.setitem(results.SEEDS, "tiny", range(2))
-    assert results.table(["tiny"]).splitlines()[-1] == "| tiny | 5 | 2 | 99.100 ± 0.141 | 95.917 |  |  | 2 |"
+    row = {"recipe": "toy", "split": "test", "parameters": 5, "epochs": 2, "accuracies": "99.90 99.00"}
+    row |= {"settings": str(TOY), "views_accuracy": ""}
+    results.write_table("toy", [row | {"seed": i, "accuracy": a} for i, a in enumerate(("99.00", "99.20"))])
+    small.setitem(results.SEEDS, "toy", range(2))
+    assert results.table(["toy"]).splitlines()[-1] == "| toy | 5 | 2 | 99.100 ± 0.141 | 95.917 |  |  | 2 |"
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
@@ -297,18 +297,18 @@ def test_the_lower_bound_is_that_of_a_t_test(small, attempts):
     assert ttest_1samp(values, bound, alternative="greater").pvalue == pytest.approx(0.01 / attempts)
     results.write_table(
         "retired",
-        [{"record": "tiny", "attempt": i} for i in range(1, attempts)] * 2 + [{"record": "other", "attempt": 9}],
+        [{"record": "toy", "attempt": i} for i in range(1, attempts)] * 2 + [{"record": "other", "attempt": 9}],
     )
-    assert results.attempts_at("tiny") == attempts
-    small.setattr(results, "EARLIER", {"tinier": "tiny"})
+    assert results.attempts_at("toy") == attempts
+    small.setattr(results, "EARLIER", {"tinier": "toy"})
     assert results.attempts_at("tinier") == 1 + attempts
 
 
 def test_sgd_is_nesterovs_with_the_recipes_decay():
-    recipe = dataclasses.replace(TINY, weight_decay=0.01, momentum=0.8)
+    recipe = dataclasses.replace(TOY, weight_decay=0.01, momentum=0.8)
     ours, theirs = recipe.model(), recipe.model()
     theirs.load_state_dict(ours.state_dict())
-    settings = {"lr": TINY.lr, "momentum": 0.8, "weight_decay": 0.01}
+    settings = {"lr": TOY.lr, "momentum": 0.8, "weight_decay": 0.01}
     optimizers = recipe.optimizer(ours), torch.optim.SGD(theirs.parameters(), nesterov=True, **settings)
     images = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     for _ in range(3):
@@ -321,13 +321,13 @@ def test_sgd_is_nesterovs_with_the_recipes_decay():
 
 
 def test_muon_decays_the_rest_but_not_what_it_makes_orthogonal():
-    recipe = dataclasses.replace(TINY, muon_lr=0.2, weight_decay=0.01)
+    recipe = dataclasses.replace(TOY, muon_lr=0.2, weight_decay=0.01)
     groups = recipe.optimizer(recipe.model()).param_groups
     assert [(group["orthogonal"], group["weight_decay"]) for group in groups] == [(True, 0), (False, 0.01)]
 
 
 def test_anneal_is_the_shape_of_the_cycle():
-    falling = {name: list(rates(dataclasses.replace(TINY, anneal=name), 40))[10:] for name in ("cos", "linear")}
+    falling = {name: list(rates(dataclasses.replace(TOY, anneal=name), 40))[10:] for name in ("cos", "linear")}
     steps = [a - b for a, b in zip(falling["linear"], falling["linear"][1:])]
     assert max(steps) - min(steps) < 1e-6
     steps = [a - b for a, b in zip(falling["cos"], falling["cos"][1:])]
@@ -336,18 +336,18 @@ def test_anneal_is_the_shape_of_the_cycle():
 
 @pytest.mark.parametrize("muon_lr", [0.0, 0.05])
 def test_a_cycle_without_momentum_trains(captured, muon_lr):
-    row, _ = sweep.run(dataclasses.replace(TINY, momentum=0.0, muon_lr=muon_lr), 0, "validation", "cpu")
+    row, _ = sweep.run(dataclasses.replace(TOY, momentum=0.0, muon_lr=muon_lr), 0, "validation", "cpu")
     first, last = map(float, row["losses"].split())
     assert last < first
 
 
 def test_a_cycle_of_too_few_steps_says_what_to_do():
     with pytest.raises(ValueError, match=r"4 steps are too few for a cycle.*smaller batch_size"):
-        list(rates(TINY, 4))
+        list(rates(TOY, 4))
 
 
 def test_views_change_the_final_score_alone(small):
-    one, many = (sweep.run(dataclasses.replace(TINY, num_views=n), 0, "test", "cpu")[0] for n in (1, 4))
+    one, many = (sweep.run(dataclasses.replace(TOY, num_views=n), 0, "test", "cpu")[0] for n in (1, 4))
     assert one["losses"] == many["losses"] and one["losses"].split()[-1] == one["loss"] == many["loss"]
     assert one["views_loss"] == "" and many["views_loss"] != many["loss"]
 
@@ -355,7 +355,7 @@ def test_views_change_the_final_score_alone(small):
 def test_unknown_recipe_is_named(small, capsys):
     with pytest.raises(SystemExit):
         sweep_main(small, "huge")
-    assert "no recipe huge; there are tiny" in capsys.readouterr().err
+    assert "no recipe huge; there are toy" in capsys.readouterr().err
 
 
 def test_variants_are_not_scored_on_the_test_set(small, capsys):
@@ -374,20 +374,20 @@ def rates(recipe, num_steps):
 
 
 def test_one_cycle_peaks_at_lr_and_ends_near_zero():
-    cycle = list(rates(TINY, 20))
-    assert max(cycle) == pytest.approx(TINY.lr) and cycle.index(max(cycle)) == 4
-    assert cycle[-1] < 1e-3 * TINY.lr
+    cycle = list(rates(TOY, 20))
+    assert max(cycle) == pytest.approx(TOY.lr) and cycle.index(max(cycle)) == 4
+    assert cycle[-1] < 1e-3 * TOY.lr
 
 
 def test_other_learning_rates_are_constant_or_shrink_by_the_epoch():
-    constant = dataclasses.replace(TINY, cycle=0)
-    assert list(rates(constant, 20)) == [TINY.lr] * 20
+    constant = dataclasses.replace(TOY, cycle=0)
+    assert list(rates(constant, 20)) == [TOY.lr] * 20
     shrinking = list(rates(dataclasses.replace(constant, lr_decay=0.5), 20))
-    assert shrinking[10] == pytest.approx(TINY.lr / 2)  # two epochs of ten steps
+    assert shrinking[10] == pytest.approx(TOY.lr / 2)  # two epochs of ten steps
 
 
 def test_muon_has_a_learning_rate_of_its_own():
-    recipe = dataclasses.replace(TINY, muon_lr=0.2)
+    recipe = dataclasses.replace(TOY, muon_lr=0.2)
     optimizer = recipe.optimizer(recipe.model())
     scheduler = recipe.scheduler(optimizer, 8)
     peaks = [0.0, 0.0]

@@ -13,15 +13,15 @@ def test_weights_score_what_their_row_says(mnist, name):
 
 
 def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys, tmp_path):
-    row = row_of("smallest")
+    row = row_of("accurate")
     changed = row | {"accuracy": f"{float(row['accuracy']) - 0.02:.2f}"}
     lost = row | {"seed": "77"}
     monkeypatch.setattr(verify, "read_results", lambda name: [row, changed, lost])
-    monkeypatch.setattr("sys.argv", ["verify", "smallest"])
+    monkeypatch.setattr("sys.argv", ["verify", "accurate"])
     assert verify.main() == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"smallest, seed {row['seed']}: 2 images more or less than its row says"
-    assert lines[1].startswith("no weights of smallest, seed 77, are kept: python -m measure.sweep smallest --seeds 77")
+    assert lines[0] == f"accurate, seed {row['seed']}: 2 images more or less than its row says"
+    assert lines[1].startswith("no weights of accurate, seed 77, are kept: python -m measure.sweep accurate --seeds 77")
     assert lines[2] == "1 of 3 runs are confirmed by their weights"
     monkeypatch.setattr(weights, "path_of", lambda name, seed: tmp_path / "none.pt")
     with pytest.raises(
@@ -31,13 +31,13 @@ def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys, t
 
 
 def test_views_are_those_of_the_runs_seed(mnist, monkeypatch):
-    row, seen = row_of("smallest"), []
+    row, seen = row_of("accurate"), []
     score = type("Score", (), {"accuracy": float(row["views_accuracy"]), "total": 10_000})
     monkeypatch.setattr(verify, "evaluate", lambda model, batches, number: seen.append((batches, number)) or score)
     assert verify.difference(row, mnist[1], views=True) == 0
     ((batches, number),) = seen
-    assert number == RECIPES["smallest"].num_views and batches.generator.initial_seed() == int(row["seed"])
-    assert batches.augment.keywords == RECIPES["smallest"].augment().keywords
+    assert number == RECIPES["accurate"].num_views and batches.generator.initial_seed() == int(row["seed"])
+    assert batches.augment.keywords == RECIPES["accurate"].augment().keywords
 
 
 def test_views_that_another_device_drew_are_left_out_and_counted(monkeypatch, capsys):
