@@ -28,7 +28,7 @@ const mnist = (() => {
     return {...network, layers: network.layers.map((layer) => whole({...layer, ...numbers(layer)}))};
   }
 
-  // The filters of helpers.model.SharedConv2d in all orientations: turned, or mirrored and then turned.
+  // The filters of helpers.shared.SharedConv2d in all orientations: turned, or mirrored and then turned.
   function bank({weight, out, kernel: [side], orientations}) {
     const filters = out / orientations, maps = weight.length / (filters * side * side), last = side - 1;
     const onImage = maps % orientations > 0;  // no maps that belong together
