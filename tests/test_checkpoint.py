@@ -113,6 +113,7 @@ OTHER = {
     "bend": 1,
     "fade": 1,
     "orientations": 4,
+    "separable": True,
     "normalize": (0.5, 0.5),
 }
 
