@@ -12,15 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("helpers", "measure", "tools")  # each may import itself and those before it
 MODULES = {f"{package}.{path.stem}": path for package in PACKAGES for path in (ROOT / package).glob("[!_]*.py")}
 # What a module of helpers may import of the others, where the lesson depends on how little that is.
-DOORS = {
-    "model": {"shared"},
-    "shared": set(),
-    "muon": set(),
-    "backprop": set(),
-    "plot": set(),
-    "files": set(),
-    "data": {"download"},
-}
+DOORS = {"shared": set(), "model": {"shared"}, "muon": set(), "backprop": set(), "plot": set(), "files": set()}
+DOORS |= {"data": {"download"}}
 DOORS |= {"train": {"checkpoint", "progress"}, "trace": set(), "receptive_field": {"trace"}}
 DOORS |= {"exercises": set()}
 
