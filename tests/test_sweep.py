@@ -403,8 +403,9 @@ def test_muon_has_a_learning_rate_of_its_own():
 @pytest.mark.parametrize("name", RECIPES)
 def test_results_are_of_committed_code_and_final_epochs(name):
     rows = results.read_results(name)
-    # The baseline's setting was fitted to one given run; all claims of our own rest on ten seeds or more.
-    assert len(results.SEEDS[name]) >= (1 if name == "baseline" else 10)
+    # The baseline's setting was fitted to one given run, and two recipes are there for the figure alone; all claims of
+    # our own rest on ten seeds or more.
+    assert len(results.SEEDS[name]) >= {"baseline": 1, "tiny": 5, "medium": 5}.get(name, 10)
     seeds = [int(row["seed"]) for row in rows]
     assert set(seeds) <= set(results.SEEDS[name]) and len(set(seeds)) == len(seeds)
     assert (f"| {name} |" in results.table([name])) == (len(seeds) == len(results.SEEDS[name]))
