@@ -1,8 +1,8 @@
 """Layers whose filters serve several orientations, and the memory order that devices want."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class SharedConv2d(nn.Conv2d):

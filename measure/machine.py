@@ -3,7 +3,7 @@
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -23,6 +23,17 @@ def find_device(name: str) -> torch.device | None:
         return torch.device("cpu")
     here = best_device()
     return here if name_of(here) == name else None
+
+
+def of_devices_here(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Returns the rows whose device is in this machine, and says how many are left out: a GPU's draws are its own."""
+    here, away = [], []
+    for row in rows:
+        (away if find_device(row["device"]) is None else here).append(row)
+    if away:
+        names = ", ".join(sorted({row["device"] for row in away}))
+        print(f"left out: {len(away)} runs of {names}, which is not in this machine", flush=True)
+    return here
 
 
 def name_of(device: torch.device) -> str:

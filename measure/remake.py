@@ -2,10 +2,10 @@
 
 Each row is trained by its own settings, so trials repeat too: `python -m measure.remake trials --recipe smallest
 --split validation --seeds 100`. The weights of a test run that is the same are kept, see `measure.weights`.
-Runs repeat with the same instruction set, number of threads and commit; the row says which. On a GPU that was not
-tried; runs of one that is not in this machine are left out. (Commits 4d529dc
-and db35738 changed the rounding of shared filters.) An AVX-512 machine repeats what was made with AVX2 under
-`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
+Runs repeat with the same instruction set, number of threads and commit; the row says which. (Commits 4d529dc and
+db35738 changed the rounding of shared filters.) An AVX-512 machine repeats what was made with AVX2 under
+`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`. Whether a GPU repeats its runs was not tried; those of a GPU that
+is not in this machine are left out.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import torch
 
 from helpers.recipes import RECIPES
-from measure.machine import find_device
+from measure.machine import find_device, of_devices_here
 from measure.results import read_table, recipe_of
 from measure.sweep import run, seeds_of
 from measure.weights import save_weights
@@ -38,9 +38,7 @@ def main() -> int:
     rows = [row for row in rows if args.recipe in (None, row["recipe"])]
     if not rows:
         parser.error(f"results/{args.name}.csv has no such rows on the {args.split} split")
-    if away := [row for row in rows if find_device(row["device"]) is None]:
-        rows = [row for row in rows if row not in away]
-        print(f"left out: {len(away)} runs that were made on {away[0]['device']}", flush=True)
+    rows = of_devices_here(rows)
     num_changed = 0
     for row in rows:
         torch.set_num_threads(int(row["threads"]))

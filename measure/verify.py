@@ -13,7 +13,7 @@ from helpers.data import Batches, Split, load_mnist
 from helpers.model import to_device
 from helpers.recipes import RECIPES
 from helpers.train import evaluate, set_seed
-from measure.machine import find_device
+from measure.machine import find_device, of_devices_here
 from measure.results import read_results
 from measure.weights import load_weights
 
@@ -57,9 +57,8 @@ def main() -> int:
     if unknown := set(args.recipes) - set(RECIPES):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
     rows = [row for name in args.recipes for row in read_results(name) if not args.views or row["views_accuracy"]]
-    if away := [row for row in rows if args.views and find_device(row["device"]) is None]:
-        rows = [row for row in rows if row not in away]
-        print(f"left out: {len(away)} runs whose views were drawn on {away[0]['device']}", flush=True)
+    if args.views:
+        rows = of_devices_here(rows)
     num_failed = 0
     for line in failures(rows, args.views):
         num_failed += 1

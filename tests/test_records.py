@@ -16,6 +16,7 @@ def recorded(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(results, "RECIPES", recipes)
     monkeypatch.setattr(records, "RECIPES", recipes)
+    monkeypatch.setattr(records, "MIN_SEEDS", 2)
 
     def record(name, parameters, accuracies, views=None):
         row = {"recipe": name, "split": "test", "settings": str(recipes[name]), "parameters": parameters}
@@ -58,6 +59,13 @@ def test_a_recipe_that_is_not_finished_holds_no_record(recorded, monkeypatch):
     monkeypatch.setitem(results.SEEDS, "small", range(4))
     monkeypatch.setitem(results.SEEDS, "large", range(4))
     assert all(f"| {records.NONE} |" in line for line in lines())
+
+
+def test_few_seeds_hold_no_record(recorded, monkeypatch):
+    recorded("small", 100, [99.50, 99.51, 99.52])
+    recorded("large", 200, [99.60, 99.61, 99.62])
+    monkeypatch.setattr(records, "MIN_SEEDS", 4)
+    assert results.finished("small") and all(f"| {records.NONE} |" in line for line in lines())
 
 
 def test_attempts_that_failed_raise_the_bar(recorded):

@@ -47,7 +47,7 @@ def test_views_that_another_device_drew_are_left_out_and_counted(monkeypatch, ca
     monkeypatch.setattr("sys.argv", ["verify", "accurate", "--views"])
     assert verify.main() == 0
     assert capsys.readouterr().out.splitlines() == [
-        "left out: 1 runs whose views were drawn on some GPU",
+        "left out: 1 runs of some GPU, which is not in this machine",
         "1 of 1 runs are confirmed by their weights",
     ]
 
