@@ -4,7 +4,7 @@ READY := .venv/ready
 .PHONY: run test test-page test-workbook lint notebooks images page colab clean
 
 run: $(READY)
-	$(PYTHON) -m tools.notebook notebooks/2_mnist.ipynb --output build
+	$(PYTHON) -m tools.execute notebooks/2_mnist.ipynb --output build
 
 test: $(READY)
 	$(PYTHON) -m pytest --nbval -n 2
@@ -33,7 +33,7 @@ colab: $(READY)
 
 # Executes every notebook in place, as it is committed.
 notebooks: $(READY)
-	$(PYTHON) -m tools.notebook notebooks/*.ipynb
+	$(PYTHON) -m tools.execute notebooks/*.ipynb
 
 # Writes the workbook and the pictures of the README.
 images: $(READY)

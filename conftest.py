@@ -6,7 +6,7 @@ import os
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
-from tools.notebook import give_home
+from tools.execute import give_home
 
 
 def pytest_configure(config):

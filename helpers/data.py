@@ -59,8 +59,7 @@ class Batches:
     Args:
         split: uint8 images and labels.
         augment: called as `augment(images, generator)` on pixels of 0..255 before they are normalized.
-        strength: how strongly to augment after so many epochs, passed on as `augment(..., strength=strength(epochs))`.
-        seed: of the generator that shuffles and augments. It runs on from epoch to epoch, as the epochs are counted.
+        seed: of the generator that shuffles and augments. It runs on from epoch to epoch.
 
     Raises:
         ValueError: images are not uint8 (N, H, W), labels not N integers of 0..9, or batch_size not in 1..N.
@@ -74,8 +73,7 @@ class Batches:
         std: float,
         *,
         shuffle: bool = False,
-        augment: Callable[..., Tensor] | None = None,
-        strength: Callable[[float], float] | None = None,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
     ):
@@ -90,8 +88,7 @@ class Batches:
             raise ValueError(f"batch_size must be in 1..{len(split.images)}, got {batch_size}")
         self.images = split.images.unsqueeze(1).to(device)  # (N, 1, 28, 28), uint8
         self.labels = split.labels.to(device, torch.int64)
-        self.batch_size, self.shuffle, self.augment, self.strength = batch_size, shuffle, augment, strength
-        self.num_batches = 0  # given so far
+        self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         self.mean, self.std = 255 * mean, 255 * std
         self.generator = torch.Generator(device).manual_seed(seed)
 
@@ -100,12 +97,11 @@ class Batches:
         return ceil(len(self.images) / self.batch_size)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Returns where the generator and the epochs stand, for a checkpoint."""
-        return {"generator": self.generator.get_state(), "num_batches": torch.tensor(self.num_batches)}
+        """Returns where the generator stands, for a checkpoint."""
+        return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Takes back what `state_dict` returned."""
-        self.num_batches = int(state["num_batches"])
         self.generator.set_state(state["generator"])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -115,12 +111,12 @@ class Batches:
         else:
             order = torch.arange(num_images, device=device)
         for index in order.split(self.batch_size):
-            images = self.images[index].float()
-            if self.augment is not None:
-                fading = {} if self.strength is None else {"strength": self.strength(self.num_batches / len(self))}
-                images = self.augment(images, self.generator, **fading)
-            self.num_batches += 1
+            images = self.augmented(self.images[index].float())
             yield (images - self.mean) / self.std, self.labels[index]
+
+    def augmented(self, images: Tensor) -> Tensor:
+        """Returns a batch of pixels (N, 1, 28, 28) as `augment` changes it."""
+        return images if self.augment is None else self.augment(images, self.generator)
 
 
 def random_warp(
@@ -130,10 +126,8 @@ def random_warp(
     shift: float = 0,
     scale: float = 0,
     shear: float = 0,
-    bend: float = 0,
-    strength: float = 1,
 ) -> Tensor:
-    """Rotates, shifts, scales, shears and bends each image by its own random amounts.
+    """Rotates, shifts, scales and shears each image by its own random amounts.
 
     Each amount is uniform in +-its bound. What comes in from outside the image is 0.
 
@@ -143,11 +137,26 @@ def random_warp(
         shift: bound of the shift along each axis, in pixels.
         scale: bound of the relative change of size: 0.1 draws from 0.9 to 1.1.
         shear: bound of the shear along x, in degrees.
-        bend: bound of the shifts of 4x4 points, in pixels; between them, shifts change smoothly.
-        strength: a factor of all these bounds.
 
     Returns:
         Images of the same shape, sampled bilinearly (so no value leaves the range of the input and 0).
+    """
+    return sample(images, random_grid(images, generator, degrees, shift, scale, shear))
+
+
+def random_grid(
+    images: Tensor,
+    generator: torch.Generator,
+    degrees: float,
+    shift: float,
+    scale: float,
+    shear: float,
+    strength: float = 1,
+) -> Tensor:
+    """Returns from where `random_warp` takes each pixel: (N, 2, H, W), x and y in -1..1.
+
+    Args:
+        strength: a factor of all bounds.
     """
     num_images, _, height, width = images.shape
     # Bounds are numbers, not a tensor: to copy one to a GPU makes the host wait.
@@ -155,17 +164,14 @@ def random_warp(
     draws = torch.rand(5, num_images, generator=generator, device=images.device) * 2 - 1
     angle, slant, growth, dx, dy = (draw * (strength * bound) for draw, bound in zip(draws, bounds))
     cos, sin, tan = angle.cos() / (1 + growth), angle.sin() / (1 + growth), slant.tan()
-    # Sampling reads backwards: each place (x, y) of the output, in -1..1, asks for its source.
+    # Sampling reads backwards: each place (x, y) of the output asks for its source.
     # F.affine_grid would do the same, slower on a CPU: it multiplies many 2x3 matrices.
     x = (torch.arange(width, device=images.device) + 0.5) * (2 / width) - 1
     y = ((torch.arange(height, device=images.device) + 0.5) * (2 / height) - 1).unsqueeze(1)
     a, b, c, d, dx, dy = (v.view(-1, 1, 1) for v in (cos, cos * tan - sin, sin, sin * tan + cos, dx, dy))
-    grid = torch.stack([a * x + (b * y + dx), c * x + (d * y + dy)], dim=1)  # (N, 2, H, W)
-    if bend:  # a smooth field of shifts, after Simard et al. (ICDAR 2003, elastic distortion)
-        shifts = torch.rand(num_images, 2, 4, 4, generator=generator, device=images.device) * 2 - 1
-        pixel = torch.ones(2, 1, 1, device=images.device)
-        pixel[0] /= width
-        pixel[1] /= height
-        shifts *= pixel * (2 * strength * bend)
-        grid += F.interpolate(shifts, (height, width), mode="bicubic", align_corners=True)
+    return torch.stack([a * x + (b * y + dx), c * x + (d * y + dy)], dim=1)
+
+
+def sample(images: Tensor, grid: Tensor) -> Tensor:
+    """Returns images whose pixels come from the places (N, 2, H, W) of a grid, interpolated; outside there is 0."""
     return F.grid_sample(images, grid.movedim(1, -1), mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,14 +1,8 @@
-"""The networks: the given baseline and our own."""
-
-from collections.abc import Sequence
-from functools import partial
-from itertools import accumulate
+"""The two networks of the assignment: the given baseline and the one that the lesson trains."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from helpers.shared import SharedBatchNorm2d, SharedConv2d, memory_format
 
 NUM_CLASSES = 10
 
@@ -52,90 +46,55 @@ class BaselineNet(nn.Module):
         return self.pool3(self.conv6(x)).flatten(1)  # (N, 10)
 
 
-class ConvNet(nn.Module):
-    """Our networks: stages of convolutions, max pooling between stages, a 1x1 head and GAP.
+class LessonNet(nn.Sequential):
+    """The network of notebook 2: 14,986 parameters, with every technique of the assignment.
 
-    Images (N, 1, 28, 28) -> logits (N, 10). Each convolution is followed by batch norm and activation;
-    where a stage ends, pooling comes first, so that both work on a quarter of the pixels.
+    Images (N, 1, 28, 28) -> logits (N, 10).
 
     Args:
-        stages: the convolutions of each stage, as the number of filters of a 3x3 one, or as
-            (filters, kernel) or (filters, kernel, stride).
-        orientations: in how many of them each filter is used: 1, or see `SharedConv2d`. It gives as many maps.
-            The head is ordinary, so that a 6 and a 9 differ.
-        separable: whether each convolution but the first is made of two, depthwise and pointwise: the one reads
-            each map by itself, the other, 1x1, mixes them (Chollet, arXiv:1610.02357). They count as one.
-        unpadded: which convolutions have no padding, by index; -1 is the last one. By default the last two.
-        dropout: probability that a map is dropped before the head, whole (Tompson et al.,
+        dropout: probability that a map is dropped before the last convolution, whole (Tompson et al.,
             arXiv:1411.4280): neighboring pixels are too alike for dropping them one by one to help.
-        activation: the name of its class in torch.nn, one that can work in place: "ReLU", "SiLU".
-        num_norms: how many of the convolutions, the head as the last one, are followed by batch
-            norm; all but the head by default. Those without have a bias instead.
-
-    Raises:
-        ValueError: there are no stages, or one of them is empty; `orientations` is not 1, 4 or 8; `unpadded` or
-            `num_norms` names what is not there; or an image of 28x28 pixels has none left at some convolution.
     """
 
-    def __init__(
-        self,
-        stages: Sequence[Sequence[int | Sequence[int]]],
-        *,
-        orientations: int = 1,
-        separable: bool = False,
-        unpadded: Sequence[int] | None = None,
-        dropout: float = 0.0,
-        activation: str = "ReLU",
-        num_norms: int | None = None,
-    ):
-        super().__init__()
-        if not stages or not all(stages):
-            raise ValueError(f"stages must be non-empty lists of convolutions, got {stages}")
-        if orientations not in (1, 4, 8):
-            raise ValueError(f"orientations must be 1, 4 (quarter turns) or 8 (mirror images too), got {orientations}")
-        convolutions = [(conv,) if isinstance(conv, int) else conv for stage in stages for conv in stage]
-        count = len(convolutions)
-        unpadded = range(max(0, count - 2), count) if unpadded is None else unpadded
-        num_norms = count if num_norms is None else num_norms
-        if not all(-count <= i < count for i in unpadded):
-            raise ValueError(f"unpadded must be in -{count}..{count - 1}, {count} convolutions, got {unpadded}")
-        if not 0 <= num_norms <= count + 1:
-            raise ValueError(f"num_norms must be in 0..{count + 1}, {count} convolutions and the head, got {num_norms}")
-        pooled = set(accumulate(len(stage) for stage in stages[:-1]))
-        valid = {i % count for i in unpadded}
-        shared = (partial(SharedConv2d, orientations=orientations), SharedBatchNorm2d)
-        conv2d, batch_norm2d = shared if orientations > 1 else (nn.Conv2d, nn.BatchNorm2d)
-        layers, channels, size = [], 1, 28
-        for i, (width, *shape) in enumerate(convolutions, start=1):
-            kernel, stride = (*shape, *(3, 1)[len(shape) :])
-            padding = 0 if i - 1 in valid else kernel // 2
-            window = (kernel, stride, padding)
-            if separable and i > 1:
-                layers.append(conv2d(channels, channels // orientations, *window, groups=channels, bias=False))
-                window = (1,)
-            layers.append(conv2d(channels, width, *window, bias=i > num_norms))
-            size = (size + 2 * padding - kernel) // stride + 1
-            if i in pooled:
-                layers.append(nn.MaxPool2d(2))
-                size //= 2
-            if size < 1:
-                raise ValueError(f"no pixel is left after convolution {i} of {count}: pad more of them, or pool less")
-            if i <= num_norms:
-                layers.append(batch_norm2d(width))
-            layers.append(getattr(nn, activation)(inplace=True))
-            channels = width * orientations
-        layers += [nn.Dropout2d(dropout), nn.Conv2d(channels, NUM_CLASSES, 1)]
-        if num_norms > count:
-            layers.append(nn.BatchNorm2d(NUM_CLASSES))
-        self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+    def __init__(self, dropout: float = 0.05):
+        super().__init__(
+            nn.Conv2d(1, 8, 4, bias=False),  # (N, 8, 25, 25)
+            nn.MaxPool2d(2),  # (N, 8, 12, 12)
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, 3, padding=1, bias=False),  # (N, 16, 12, 12)
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.Conv2d(16, 16, 3, padding=1, bias=False),  # (N, 16, 12, 12)
+            nn.MaxPool2d(2),  # (N, 16, 6, 6)
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.Conv2d(16, 16, 3, padding=1, bias=False),  # (N, 16, 6, 6)
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.Conv2d(16, 24, 3, bias=False),  # (N, 24, 4, 4)
+            nn.BatchNorm2d(24),
+            nn.ReLU(),
+            nn.Conv2d(24, 24, 3, bias=False),  # (N, 24, 2, 2)
+            nn.BatchNorm2d(24),
+            nn.ReLU(),
+            nn.Dropout2d(dropout),
+            nn.Conv2d(24, NUM_CLASSES, 1),  # (N, 10, 2, 2), a map for each digit
+            nn.AdaptiveAvgPool2d(1),  # (N, 10, 1, 1), its mean
+            nn.Flatten(),  # (N, 10)
+        )
 
 
 def to_device(model: nn.Module, device: torch.device | str) -> nn.Module:
     """Moves a model to a device, its weights in the memory order that is fastest there, and returns it."""
     return model.to(device, memory_format=memory_format(device))
+
+
+def memory_format(device: torch.device | str) -> torch.memory_format:
+    """Returns the order in which a device should keep weights and maps."""
+    # channels_last speeds up a CPU. For GPUs that was not measured, and on Apple's it gave batch norm
+    # wrong gradients (https://github.com/pytorch/pytorch/issues/175189).
+    return torch.channels_last if torch.device(device).type == "cpu" else torch.contiguous_format
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -26,6 +26,12 @@ class Score:
     correct: int
     total: int
 
+    @classmethod
+    def of(cls, logits: Tensor, labels: Tensor) -> "Score":
+        """Returns the score of logits (N, 10), given the labels (N,)."""
+        correct = (logits.argmax(dim=1) == labels).sum()
+        return cls(F.cross_entropy(logits, labels).item(), int(correct), len(labels))
+
     @property
     def accuracy(self) -> float:
         """In percent."""
@@ -140,24 +146,9 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
     return torch.cat(logits), torch.cat(labels)
 
 
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], num_views: int = 1) -> Score:
-    """Scores the model in eval mode by its mean logits over `num_views` passes through all batches.
-
-    More than one is for batches that augment, in one order: each pass is another view of the images.
-
-    Raises:
-        ValueError: `num_views` is less than 1, or the batches come in another order at each pass.
-    """
-    if num_views < 1:
-        raise ValueError(f"num_views must be at least 1, got {num_views}")
-    if num_views > 1 and getattr(batches, "shuffle", False):
-        raise ValueError("num_views above 1 needs batches in one order, these are shuffled")
-    views = [predict(model, batches) for _ in range(num_views)]
-    if any(not torch.equal(labels, views[0][1]) for _, labels in views[1:]):
-        raise ValueError("num_views above 1 needs batches in one order, these changed it between two passes")
-    logits, labels = torch.stack([logits for logits, _ in views]).mean(dim=0), views[0][1]
-    correct = (logits.argmax(dim=1) == labels).sum()
-    return Score(F.cross_entropy(logits, labels).item(), int(correct), len(labels))
+def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Score:
+    """Scores the model in eval mode on all batches."""
+    return Score.of(*predict(model, batches))
 
 
 def fit(

@@ -22,15 +22,15 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Split, load_mnist, mean_and_std
 from helpers.download import data_root
 from helpers.model import to_device
-from helpers.recipes import RECIPES
 from helpers.train import train_epoch
 from measure.machine import best_device, describe, seconds, wait
 from measure.times import time_runs
 
-FASTEST, BASELINE = RECIPES["fastest"], RECIPES["baseline"]
+FASTEST, BASELINE = ALL_RECIPES["fastest"], ALL_RECIPES["baseline"]
 NUM_STEPS = 100  # taken apart
 
 # What the profiler calls the work of a step. The first name that is part of an operator's counts.

@@ -14,8 +14,8 @@ from io import BytesIO
 from pathlib import Path
 from statistics import median
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.download import data_root
-from helpers.recipes import RECIPES
 from measure.machine import ROOT, best_device, describe
 from measure.results import append_result
 
@@ -23,10 +23,14 @@ from measure.results import append_result
 RUN = """
 import sys, time
 from helpers.data import Split, load_mnist, mean_and_std
-from helpers.recipes import RECIPES
 from helpers.train import train_epoch
 
-recipe, device = RECIPES[sys.argv[1]], sys.argv[2]
+try:
+    from helpers.beyond.recipes import ALL_RECIPES as recipes
+except ImportError:  # an earlier commit
+    from helpers.recipes import RECIPES as recipes
+
+recipe, device = recipes[sys.argv[1]], sys.argv[2]
 train, _ = load_mnist()
 numbers = mean_and_std(train.images)
 model, batches, optimizer, scheduler = recipe.set_up(Split(*(part[:5000] for part in train)), *numbers, 0, device)
@@ -60,7 +64,7 @@ def summary(pairs: list[tuple[float, float]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measure.compare", description=__doc__)
     parser.add_argument("commit", help="the earlier one")
-    parser.add_argument("recipe", choices=list(RECIPES), metavar="RECIPE", help=f"of {', '.join(RECIPES)}")
+    parser.add_argument("recipe", choices=list(ALL_RECIPES), metavar="RECIPE", help=f"of {', '.join(ALL_RECIPES)}")
     parser.add_argument("--runs", type=int, default=10, help="of each")
     args = parser.parse_args()
     code = subprocess.run(["git", "-C", ROOT, "archive", args.commit], capture_output=True, check=False)

@@ -6,9 +6,10 @@ results/submissions.csv holds public submissions of the same assignment, whose l
 from collections import Counter
 from collections.abc import Sequence
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.model import count_parameters
-from helpers.plot import BLUE, GRAY, ORANGE, File, drawing, show_target
-from helpers.recipes import RECIPES
+from helpers.plot import show_target
+from helpers.plot.figure import BLUE, GRAY, ORANGE, File, drawing
 from measure.results import TARGET, accuracy_of, finished, read_table
 from measure.times import key_of
 
@@ -17,7 +18,7 @@ LARGEST = 30_000  # parameters; what is published and larger plays another game
 
 def show_parameters(path: File = None) -> None:
     """Shows the accuracy over the number of parameters."""
-    ours = {name: count_parameters(recipe.model()) for name, recipe in RECIPES.items()}
+    ours = {name: count_parameters(recipe.model()) for name, recipe in ALL_RECIPES.items()}
     others = [row for row in read_table("published") if int(row["parameters"]) < LARGEST]
     _show(ours, others, "parameters", "Accuracy against size", path, read_table("submissions"))
 

@@ -1,4 +1,4 @@
-"""Trains recorded runs again and compares them to the last digit: `python -m measure.remake notebook --seeds 0`.
+"""Trains recorded runs again and compares them to the last digit: `python -m measure.remake lesson --seeds 0`.
 
 Each row is trained by its own settings, so trials repeat too: `python -m measure.remake trials --recipe smallest
 --split validation --seeds 100`. The weights of a test run that is the same are kept, see `measure.weights`.
@@ -13,7 +13,7 @@ import sys
 
 import torch
 
-from helpers.recipes import RECIPES
+from helpers.beyond.recipes import ALL_RECIPES
 from measure.machine import find_device, of_devices_here
 from measure.results import read_table, recipe_of
 from measure.sweep import run, seeds_of
@@ -46,7 +46,7 @@ def main() -> int:
         again, weights = run(recipe, int(row["seed"]), args.split, find_device(row["device"]))
         changes = differences(row, again)
         num_changed += bool(changes)
-        if not changes and args.split == "test" and recipe == RECIPES[row["recipe"]]:
+        if not changes and args.split == "test" and recipe == ALL_RECIPES[row["recipe"]]:
             save_weights(row["recipe"], int(row["seed"]), weights)
         print(f"{row['recipe']}, seed {row['seed']}: " + ("; ".join(changes) or "the same"), flush=True)
     print(f"{len(rows) - num_changed} of {len(rows)} runs are the same to the last digit")

@@ -14,15 +14,16 @@ from pathlib import Path
 from filelock import FileLock
 from scipy.stats import t
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.files import write_whole
-from helpers.recipes import RECIPES, Recipe
+from helpers.recipes import Recipe
 from helpers.train import History, Score
 from measure.variants import VARIANTS, make_recipe
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 TARGET = 99.4  # percent
 # Seeds of the runs that the test set scores, committed with the recipe, before its first row. See `finished`.
-SEEDS = {"baseline": [0], "notebook": range(10), "smallest": range(20), "accurate": range(10)}
+SEEDS = {"baseline": [0], "lesson": range(10), "smallest": range(20), "accurate": range(10)}
 SEEDS |= {"fewest_epochs": range(10), "fastest": range(30), "tiny": range(5), "medium": range(5)}
 # A recipe that was asked earlier what another one is asked: its scores count as attempts.
 EARLIER = {"fewest_epochs": "fastest", "tiny": "smallest"}
@@ -30,13 +31,18 @@ EARLIER = {"fewest_epochs": "fastest", "tiny": "smallest"}
 
 def recipes_of(name: str) -> dict[str, Recipe]:
     """Returns the recipes whose runs `results/NAME.csv` keeps."""
-    return VARIANTS if name == "variants" else {name: RECIPES[name]}
+    return VARIANTS if name == "variants" else {name: ALL_RECIPES[name]}
 
 
 def recipe_of(row: dict[str, str]) -> Recipe:
     """Returns the recipe that a row's settings describe, whatever the recipe of its name is today."""
     settings = (text.split("=", 1) for text in re.split(r", (?=\w+=)", row["settings"]))
     return make_recipe({name: value_of(text) for name, text in settings})
+
+
+def num_views_of(recipe: Recipe) -> int:
+    """Returns over how many views of an image a recipe's runs are scored in the end."""
+    return getattr(recipe, "num_views", 1)
 
 
 def value_of(text: str) -> object:
@@ -61,10 +67,9 @@ def read_results(name: str, split: str = "test") -> list[dict[str, str]]:
     Raises:
         ValueError: a row was made by other settings than the recipe of its name has now.
     """
-    rows = read_table(name)
-    settings = {variant: str(recipe) for variant, recipe in recipes_of(name).items()}
+    rows, recipes = read_table(name), recipes_of(name)
     for row in rows:
-        if settings.get(row["recipe"]) != row["settings"]:
+        if row["recipe"] not in recipes or recipe_of(row) != recipes[row["recipe"]]:
             raise ValueError(
                 f"results/{name}.csv has rows of {row['recipe']} made by other settings than it has now; "
                 "move them to retired.csv, or give the recipe its settings back"
@@ -215,7 +220,7 @@ def retired() -> str:
 def nearest(row: dict[str, str], names: Iterable[str]) -> tuple[str, dict[str, object]]:
     """Returns the recipe of today that a row's training is most like, and the settings in which it differs."""
     settings = asdict(recipe_of(row)).items()
-    differences = {name: {k: v for k, v in settings if v != getattr(RECIPES[name], k)} for name in names}
+    differences = {name: {k: v for k, v in settings if v != getattr(ALL_RECIPES[name], k, v)} for name in names}
     return min(differences.items(), key=lambda pair: len(pair[1]))
 
 

@@ -1,4 +1,4 @@
-"""Trains recipes over seeds, a row per run: `python -m measure.sweep notebook --split test`.
+"""Trains recipes over seeds, a row per run: `python -m measure.sweep lesson --split test`.
 
 Trials are made on images held out of the training set, with seeds from 100 on, and any setting can be changed:
 `python -m measure.sweep smallest --set lr=0.1 --set fade=4 --seeds 100-102` adds rows to results/trials.csv. The test
@@ -15,12 +15,26 @@ from dataclasses import fields, replace
 import torch
 from filelock import FileLock, Timeout
 
-from helpers.data import Batches, hold_out, load_mnist, mean_and_std
+from helpers.beyond.augment import evaluate_views
+from helpers.beyond.recipes import ALL_RECIPES, ConvNetRecipe
+from helpers.data import Batches, hold_out, load_mnist
 from helpers.model import count_parameters
-from helpers.recipes import RECIPES, Recipe
-from helpers.train import evaluate, fit
+from helpers.recipes import Recipe
+from helpers.train import fit
 from measure.machine import describe
-from measure.results import SEEDS, append_result, locks, read_results, read_table, recipes_of, table, trials, value_of
+from measure.results import (
+    SEEDS,
+    append_result,
+    locks,
+    num_views_of,
+    read_results,
+    read_table,
+    recipe_of,
+    recipes_of,
+    table,
+    trials,
+    value_of,
+)
 from measure.weights import Weights, save_weights
 
 FIRST_TRIAL = 100  # seeds from here on are for trials on held-out images, those below for the test set
@@ -43,14 +57,14 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     train, test = load_mnist()
     if split == "validation":
         train, test = hold_out(train)
-    mean, std = recipe.normalize or mean_and_std(train.images)
+    mean, std = recipe.normalization(train.images)
     model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
     test_batches = Batches(test, 1000, mean, std, device=device)
     start = time.perf_counter()
     history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler)
     final, views = history.test[-1], None
-    if recipe.num_views > 1:
-        views = evaluate(model, recipe.view_batches(test, mean, std, seed, device), recipe.num_views)
+    if num_views_of(recipe) > 1:
+        views = evaluate_views(model, recipe.view_batches(test, mean, std, seed, device), recipe.num_views)
     figures = {
         "seed": seed,
         "split": split,
@@ -84,7 +98,7 @@ def sweep(
     changes, file = changes or {}, file_of(name, split)
     if split == "test" and (changes or name not in SEEDS):
         raise ValueError(
-            "the test set scores finished recipes only: write the settings into helpers/recipes.py "
+            "the test set scores finished recipes only: write the settings into helpers/beyond/recipes.py "
             "and the seeds into measure.results.SEEDS first, or use --split validation"
         )
     if wrong := [seed for seed in seeds if (seed < FIRST_TRIAL if split == "validation" else seed not in SEEDS[name])]:
@@ -95,14 +109,14 @@ def sweep(
     for seed in seeds:
         for variant, recipe in recipes_of(name).items():
             recipe = replace(recipe, **changes)
-            key = {"recipe": variant, "seed": str(seed), "settings": str(recipe)}
+            key = {"recipe": variant, "seed": str(seed), "split": split}
             changed = " ".join(f"{setting}={value}" for setting, value in changes.items())
             title = " ".join(filter(None, [f"{variant}, seed {seed}, {split} split", changed]))
             try:
                 # A lock is free again as soon as its process ends, even if that was killed.
-                with FileLock(locks() / f"{file}-{zlib.crc32(repr(key).encode())}", blocking=False):
+                with FileLock(locks() / f"{file}-{zlib.crc32(f'{key}{recipe}'.encode())}", blocking=False):
                     rows = read_table(file) if file == "trials" else read_results(name, split)
-                    if any(key.items() <= row.items() for row in rows):
+                    if any(key.items() <= row.items() and recipe_of(row) == recipe for row in rows):
                         continue
                     print(title, flush=True)
                     figures, weights = run(recipe, seed, split, device)
@@ -128,7 +142,7 @@ def change(text: str) -> tuple[str, object]:
         ArgumentTypeError: recipes have no such setting, or there is no value, or no number where one is needed.
     """
     name, equals, value = text.partition("=")
-    types = {field.name: field.type for field in fields(Recipe)}
+    types = {field.name: field.type for field in fields(ConvNetRecipe)}
     if name not in types or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=VALUE; settings are {', '.join(types)}")
     value = value_of(value)
@@ -146,7 +160,7 @@ def seeds_of(text: str) -> range:
 
 
 def main() -> None:
-    names = [*RECIPES, "variants"]
+    names = [*ALL_RECIPES, "variants"]
     parser = argparse.ArgumentParser(prog="python -m measure.sweep", description=__doc__)
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"
@@ -176,7 +190,7 @@ def main() -> None:
     if args.split == "validation" and args.recipes:
         print(trials(args.recipes))
     else:
-        print(table(args.recipes or RECIPES))
+        print(table(args.recipes or ALL_RECIPES))
 
 
 if __name__ == "__main__":

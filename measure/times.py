@@ -9,8 +9,9 @@ from statistics import median
 
 import torch
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Batches, Split, load_mnist, mean_and_std
-from helpers.recipes import RECIPES, Recipe
+from helpers.recipes import Recipe
 from helpers.train import evaluate, train_epoch
 from measure.machine import best_device, describe, seconds
 from measure.results import read_table, write_table
@@ -46,17 +47,17 @@ def key_of(row: dict[str, object]) -> tuple[object, ...]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measure.times", description=__doc__)
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(RECIPES)}")
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(ALL_RECIPES)}")
     parser.add_argument("--repeats", type=int, default=3, help="whole runs of each recipe, 3 or more")
     args = parser.parse_args()
-    names, device = args.recipes or list(RECIPES), best_device()
-    if unknown := set(names) - set(RECIPES):
-        parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
+    names, device = args.recipes or list(ALL_RECIPES), best_device()
+    if unknown := set(names) - set(ALL_RECIPES):
+        parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(ALL_RECIPES)}")
     if args.repeats < 3:
         parser.error(f"a median and a range need 3 runs or more, got {args.repeats}")
     train, test = load_mnist()
     for name in names:
-        times, _ = time_runs(RECIPES[name], train, test, device, args.repeats)
+        times, _ = time_runs(ALL_RECIPES[name], train, test, device, args.repeats)
         row = row_of(name, times, device)
         print(line_of(row), flush=True)
         kept = [old for old in read_table("times") if key_of(old) != key_of(row)]
@@ -65,7 +66,7 @@ def main() -> None:
 
 def line_of(row: dict[str, object]) -> str:
     """Returns a row as the README quotes it."""
-    epochs = RECIPES[str(row["recipe"])].num_epochs
+    epochs = ALL_RECIPES[str(row["recipe"])].num_epochs
     spread = f"{row['least']} to {row['most']}, n = {row['n']}"
     place = f"{row['device']} {row['cpu_capability']}, {row['threads']} threads"
     return f"{row['recipe']:10} {row['seconds']:>6} s for its {epochs:2} epochs ({spread})   {place}"

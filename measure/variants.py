@@ -1,15 +1,16 @@
-"""The notebook's recipe, shortened, with one thing changed at a time: what notebook 3 measures."""
+"""The lesson's recipe, shortened, with one thing changed at a time: what notebook 3 measures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import nn
 
+from helpers.beyond.recipes import ConvNetRecipe
 from helpers.recipes import RECIPES, Recipe
 
 
-@dataclass(frozen=True)
-class PoolLast(Recipe):
+@dataclass(frozen=True, kw_only=True)
+class PoolLast(ConvNetRecipe):
     """A recipe whose batch norm and activation come before each pooling, on all pixels of its convolution."""
 
     pool_last: bool = False  # True in all of them; a row's settings say so
@@ -26,11 +27,16 @@ class PoolLast(Recipe):
 
 def make_recipe(settings: Mapping[str, object]) -> Recipe:
     """Returns the recipe of these settings, which may be one that only this comparison needs."""
-    return (PoolLast if "pool_last" in settings else Recipe)(**settings)
+    kind = PoolLast if "pool_last" in settings else ConvNetRecipe if "stages" in settings else Recipe
+    return kind(**settings)
 
 
-# Two epochs show the differences and leave time for many variants and several seeds of each.
-OURS = replace(RECIPES["notebook"], num_epochs=2)
+# The lesson's network as a `ConvNet`, whose layers can be changed. Two epochs show the differences and leave time for
+# many variants and several seeds of each.
+LESSON = {name: value for name, value in vars(RECIPES["lesson"]).items() if name != "network"}
+OURS = ConvNetRecipe(
+    **LESSON | {"num_epochs": 2, "stages": (((8, 4),), (16, 16), (16, 24, 24)), "unpadded": (0, -2, -1)}
+)
 
 # The changes by topic; the topics are those of the course.
 CHANGES: dict[str, dict[str, dict]] = {

@@ -9,9 +9,10 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+from helpers.beyond.augment import evaluate_views
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Batches, Split, load_mnist
 from helpers.model import to_device
-from helpers.recipes import RECIPES
 from helpers.train import evaluate, set_seed
 from measure.machine import find_device, of_devices_here
 from measure.results import read_results
@@ -27,11 +28,11 @@ def difference(row: dict[str, str], test: Split, views: bool = False) -> float:
     name, seed = row["recipe"], int(row["seed"])
     model, mean, std = load_weights(name, seed)
     set_seed(seed)  # for the kernels that the run had
-    recipe = RECIPES[name]
+    recipe = ALL_RECIPES[name]
     if views:
         device = find_device(row["device"])
         batches = recipe.view_batches(test, mean, std, seed, device)
-        score = evaluate(to_device(model, device), batches, recipe.num_views)
+        score = evaluate_views(to_device(model, device), batches, recipe.num_views)
     else:
         score = evaluate(model, Batches(test, 100, mean, std))  # larger ones fetch new memory each time
     accuracy = float(row["views_accuracy" if views else "accuracy"])
@@ -51,11 +52,13 @@ def failures(rows: list[dict[str, str]], views: bool = False) -> Iterator[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m measure.verify", description=__doc__)
-    parser.add_argument("recipes", nargs="*", default=list(RECIPES), metavar="RECIPE", help=f"of {', '.join(RECIPES)}")
+    parser.add_argument(
+        "recipes", nargs="*", default=list(ALL_RECIPES), metavar="RECIPE", help=f"of {', '.join(ALL_RECIPES)}"
+    )
     parser.add_argument("--views", action="store_true", help="score the mean of the views, where the row has one")
     args = parser.parse_args()
-    if unknown := set(args.recipes) - set(RECIPES):
-        parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
+    if unknown := set(args.recipes) - set(ALL_RECIPES):
+        parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(ALL_RECIPES)}")
     rows = [row for name in args.recipes for row in read_results(name) if not args.views or row["views_accuracy"]]
     if args.views:
         rows = of_devices_here(rows)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.files import write_whole
-from helpers.recipes import RECIPES
 from measure import results
 
 
@@ -72,6 +72,6 @@ def load_weights(name: str, seed: int) -> tuple[nn.Module, float, float]:
     if not path.exists():
         raise FileNotFoundError(f"no weights of {name}, seed {seed}, are kept: {_made_by(name, seed)} makes them")
     weights = Weights(**torch.load(path, map_location="cpu", weights_only=True))
-    model = RECIPES[name].model()
+    model = ALL_RECIPES[name].model()
     model.load_state_dict(weights.state)
     return model.eval(), weights.mean, weights.std

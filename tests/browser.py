@@ -15,7 +15,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, sync_playwright
 
-from helpers.pad import network_of, pad
+from helpers.own_digit.pad import network_of, pad
 from measure.weights import trained
 from tools.page import NETWORKS, PAGE
 
@@ -49,7 +49,7 @@ def browser():
 def pad_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("pad") / "pad.html"
     head = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><body>'
-    path.write_text(head + pad(*trained("notebook")), encoding="utf-8")
+    path.write_text(head + pad(*trained("lesson")), encoding="utf-8")
     return path
 
 
@@ -403,8 +403,8 @@ def jupyterlab(tmp_path_factory):
     folder, root = tmp_path_factory.mktemp("lab"), Path(__file__).resolve().parents[1]
     cells = [
         f"import sys; sys.path.insert(0, {str(root)!r})",
-        "from helpers.pad import draw; from measure.weights import trained",
-        "draw(*trained('notebook'))",
+        "from helpers.own_digit.pad import draw; from measure.weights import trained",
+        "draw(*trained('lesson'))",
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)

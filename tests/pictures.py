@@ -14,7 +14,7 @@ from scipy.interpolate import make_interp_spline
 from skimage.morphology import skeletonize
 
 from helpers.data import load_mnist
-from helpers.photo import answer, is_doubtful, predict_digit, read_photo
+from helpers.own_digit.photo import answer, is_doubtful, predict_digit, read_photo
 from measure.weights import trained
 
 
@@ -323,7 +323,7 @@ def read(picture, network) -> tuple[int | None, str]:
 
 
 def main() -> None:
-    network, labels, number = trained("notebook"), load_mnist()[1].labels, int(sys.argv[1]) if sys.argv[1:] else 100
+    network, labels, number = trained("lesson"), load_mnist()[1].labels, int(sys.argv[1]) if sys.argv[1:] else 100
     print(f"{'of ' + str(number):22} 01a9e34   now   of them with a doubt")
     for kind, before in DAMAGED.items():
         answers = [read(picture, network) for picture in pictures(kind, number)]

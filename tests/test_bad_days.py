@@ -56,11 +56,11 @@ def test_device_that_is_not_there(monkeypatch, capsys, device):
 OUT_OF_MEMORY = """
 import resource, torch
 from helpers.data import Batches, load_mnist
-from helpers.recipes import RECIPES
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.train import fit
 
 train, test = load_mnist()
-recipe = RECIPES["notebook"]
+recipe = ALL_RECIPES["lesson"]
 batches = Batches(train, 60_000, 0.13, 0.31)
 model = recipe.model()
 optimizer = recipe.optimizer(model)

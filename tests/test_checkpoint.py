@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.beyond.recipes import ConvNetRecipe
 from helpers.checkpoint import load_checkpoint, save_checkpoint
 from helpers.data import Batches, Split
 from helpers.files import write_whole
-from helpers.recipes import Recipe
 from helpers.train import History, fit
 
 NUM_EPOCHS = 4
-SGD = Recipe(stages=((4,), (8,)), num_epochs=NUM_EPOCHS, lr=0.05, batch_size=64, dropout=0.2, shift=1, degrees=5)
+SGD = ConvNetRecipe(stages=((4,), (8,)), num_epochs=NUM_EPOCHS, lr=0.05, batch_size=64, dropout=0.2, shift=1, degrees=5)
 MUON = dataclasses.replace(SGD, muon_lr=0.05)
 DECAY = dataclasses.replace(SGD, cycle=0, lr_decay=0.9)
 
@@ -119,7 +119,7 @@ OTHER = {
 
 
 def test_every_setting_that_reaches_training_is_tried():
-    assert OTHER.keys() == SGD.settings().keys() == {f.name for f in dataclasses.fields(Recipe)} - {"num_views"}
+    assert OTHER.keys() == SGD.settings().keys() == {f.name for f in dataclasses.fields(ConvNetRecipe)} - {"num_views"}
 
 
 @pytest.mark.parametrize(

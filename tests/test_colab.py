@@ -15,7 +15,7 @@ import pytest
 
 from measure.machine import PACKAGES
 from tools.colab import ADDRESS, BLOCK, ROOT, origin, write_address
-from tools.notebook import execute
+from tools.execute import execute
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed, and Colab's clone needs it")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.recipes import RECIPES
+from helpers.beyond.recipes import ALL_RECIPES
 from measure import frontier
 from measure.results import finished, read_table
 
@@ -45,7 +45,7 @@ def test_every_submission_is_a_gray_dot_with_one_entry_in_the_legend(drawn):
 def test_our_measured_recipes_are_named_and_the_others_too(drawn, show):
     show()
     names = {text.get_text() for text in drawn[0].texts} | set(legend_of(drawn[0]))
-    measured = {name for name in RECIPES if name != "baseline" and finished(name)}
+    measured = {name for name in ALL_RECIPES if name != "baseline" and finished(name)}
     assert len(measured) >= 4
     timed = measured & {row["recipe"] for row in read_table("times")}
     assert names >= (measured if show is frontier.show_parameters else timed) and "notebook" in names

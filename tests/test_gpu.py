@@ -13,10 +13,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Batches, Split
-from helpers.photo import predict_digit
-from helpers.recipes import RECIPES
-from helpers.scorecard import grade_techniques
+from helpers.own_digit.photo import predict_digit
+from helpers.own_network.scorecard import grade_techniques
 from helpers.train import evaluate, fit, predict, set_seed, train_epoch
 from measure import benchmark, sweep, times
 
@@ -42,7 +42,7 @@ def on_both(gpu, monkeypatch):
     def results(run):
         with monkeypatch.context() as patch:
             # channels_last, which is for CPUs only, changes the last bits, and which pixels dropout hits.
-            for module in ("helpers.model", "helpers.shared"):
+            for module in ("helpers.model", "helpers.beyond.shared"):
                 patch.setattr(f"{module}.memory_format", lambda device: torch.contiguous_format)
             on_cpu = run("cpu")
         return on_cpu, run(gpu.device)
@@ -50,9 +50,9 @@ def on_both(gpu, monkeypatch):
     return results
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ALL_RECIPES)
 def test_recipes_score_as_on_the_cpu(gpu, on_both, digits, name):
-    recipe = replace(RECIPES[name], batch_size=64)  # seven batches
+    recipe = replace(ALL_RECIPES[name], batch_size=64)  # seven batches
 
     def scores(device):
         model, batches, *optimizer = recipe.set_up(digits, MEAN, STD, seed=0, device=device)
@@ -69,7 +69,7 @@ def test_recipes_score_as_on_the_cpu(gpu, on_both, digits, name):
 
 @pytest.mark.parametrize("num_steps", [55, 110])
 def test_training_waits_once_in_50_steps(gpu, digits, num_steps):
-    recipe = replace(RECIPES["notebook"], batch_size=4)
+    recipe = replace(ALL_RECIPES["lesson"], batch_size=4)
     model, batches, *optimizer = recipe.set_up(first(4 * num_steps, digits), MEAN, STD, seed=0, device=gpu.device)
     gpu.waits.clear()
     train_epoch(model, batches, *optimizer)
@@ -78,7 +78,7 @@ def test_training_waits_once_in_50_steps(gpu, digits, num_steps):
 
 @pytest.mark.parametrize(("batch_size", "num_views", "num_waits"), [(220, 1, 2), (20, 1, 2), (220, 2, 3), (20, 2, 3)])
 def test_evaluation_waits_for_its_result_alone(gpu, digits, batch_size, num_views, num_waits):
-    recipe = RECIPES["notebook"]
+    recipe = ALL_RECIPES["lesson"]
     model, *_ = recipe.set_up(digits, MEAN, STD, seed=0, device=gpu.device)
     views = Batches(digits, batch_size, MEAN, STD, augment=recipe.augment(), device=gpu.device)
     gpu.waits.clear()
@@ -90,7 +90,7 @@ def test_evaluation_waits_for_its_result_alone(gpu, digits, batch_size, num_view
 @pytest.fixture
 def train(digits):
     """Returns what trains a network with dropout, and returns the history and the weights."""
-    recipe = replace(RECIPES["notebook"], num_epochs=3, batch_size=64)
+    recipe = replace(ALL_RECIPES["lesson"], num_epochs=3, batch_size=64)
 
     def run(device, checkpoint=None, num_epochs=3):
         model, batches, *optimizer = recipe.set_up(digits, MEAN, STD, seed=0, device=device)
@@ -126,7 +126,7 @@ def test_checkpoints_move_between_cpu_and_gpu(gpu, train, tmp_path, capsys, old,
 
 @pytest.mark.parametrize("name", ["notebook", "fastest"])  # SGD and Muon
 def test_own_network_trains_as_on_the_cpu(on_both, digits, name):
-    recipe = replace(RECIPES[name], batch_size=32)
+    recipe = replace(ALL_RECIPES[name], batch_size=32)
 
     def train_own(device):
         set_seed(0)
@@ -142,14 +142,14 @@ def test_own_network_trains_as_on_the_cpu(on_both, digits, name):
 
 
 def test_scorecard_reads_a_network_on_the_gpu(gpu):
-    model = RECIPES["notebook"].model()
+    model = ALL_RECIPES["lesson"].model()
     on_cpu = grade_techniques(model)
     assert grade_techniques(model.to(gpu.device)) == on_cpu
 
 
 def test_photos_are_read_as_on_the_cpu(gpu, digits):
     set_seed(0)
-    model = RECIPES["notebook"].model()
+    model = ALL_RECIPES["lesson"].model()
     on_cpu = predict_digit(model, digits.images[0], MEAN, STD)
     model.to(gpu.device)
     gpu.waits.clear()
@@ -160,14 +160,14 @@ def test_photos_are_read_as_on_the_cpu(gpu, digits):
 
 def test_sweep_records_what_it_records_on_the_cpu(on_both, digits, mnist, monkeypatch):
     monkeypatch.setattr(sweep, "load_mnist", lambda: (digits, first(1000, mnist[1])))
-    recipe = replace(RECIPES["smallest"], **TINY, batch_size=64, num_epochs=2, num_views=2)
+    recipe = replace(ALL_RECIPES["smallest"], **TINY, batch_size=64, num_epochs=2, num_views=2)
     rows = on_both(lambda device: sweep.run(recipe, 0, "test", device)[0])
     differ = {name for name in rows[0] if rows[0][name] != rows[1][name]}
     assert "device" in differ and differ <= {"device", "train_seconds", "total_seconds"}
 
 
 def test_timed_runs_end_as_on_the_cpu(on_both, digits, mnist):
-    recipe, test = replace(RECIPES["fastest"], **TINY, batch_size=40), first(1000, mnist[1])
+    recipe, test = replace(ALL_RECIPES["fastest"], **TINY, batch_size=40), first(1000, mnist[1])
     (_, on_cpu), (seconds, on_gpu) = on_both(
         lambda device: times.time_runs(recipe, digits, test, torch.device(device), repeats=1)
     )
@@ -189,7 +189,7 @@ def test_benchmark_compares_the_pipelines(gpu, digits, monkeypatch, capsys):
 
 
 def test_benchmark_takes_a_step_apart(gpu, digits, monkeypatch, capsys):
-    monkeypatch.setattr(benchmark, "FASTEST", replace(RECIPES["fastest"], **TINY, batch_size=24))
+    monkeypatch.setattr(benchmark, "FASTEST", replace(ALL_RECIPES["fastest"], **TINY, batch_size=24))
     monkeypatch.setattr(benchmark, "NUM_STEPS", 3)
     monkeypatch.setattr(benchmark, "matmul_rate", partial(benchmark.matmul_rate, size=64, repeats=2))
     benchmark.take_apart(digits, MEAN, STD, gpu.device)

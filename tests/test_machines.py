@@ -21,7 +21,7 @@ from nbformat import v4
 from helpers.data import Batches, Split
 from helpers.download import data_root
 from measure.machine import ROOT
-from tools.notebook import execute, lean
+from tools.execute import execute, lean
 
 FIGURE = r"""
 from helpers import plot
@@ -32,12 +32,12 @@ print("an arrow \u2192 and 2 \u00d7 2")
 TRAINING = """
 import torch
 from helpers.data import Batches, Split
-from helpers.recipes import Recipe
+from helpers.beyond.recipes import ConvNetRecipe
 from helpers.train import History, fit
 
 torch.set_num_threads(1)
 split = Split(torch.zeros(4000, 28, 28, dtype=torch.uint8), torch.zeros(4000, dtype=torch.int64))
-recipe = Recipe(stages=((4,), (8,)), num_epochs=500, lr=0.1)
+recipe = ConvNetRecipe(stages=((4,), (8,)), num_epochs=500, lr=0.1)
 model, batches, *parts = recipe.set_up(split, 0.13, 0.31, seed=0, device="cpu")
 history = History()
 fit(model, batches, Batches(split, 1000, 0.13, 0.31), 500, *parts, history=history)
@@ -123,7 +123,7 @@ def test_notebooks_run_on_other_peoples_machines(copy, tmp_path):
     troubles = {"JUPYTER_PATH": str(tmp_path / "foreign"), "JUPYTER_PREFER_ENV_PATH": "0"}
     troubles |= {"PYTHONIOENCODING": "cp1252", "MPLBACKEND": "garbage", "HOME": "/dev/null/home"}
     notebook, output = Path("notebooks") / "figure.ipynb", tmp_path / "output"
-    runs = [start(copy, "tools.notebook", notebook, "--output", output, **troubles) for _ in range(2)]
+    runs = [start(copy, "tools.execute", notebook, "--output", output, **troubles) for _ in range(2)]
     test = start(copy, "pytest", "--nbval", "-p", "no:cacheprovider", notebook, **troubles)
     for out, err in map(finish, runs):
         assert "an arrow ? and " in out and "Traceback" not in err
@@ -138,7 +138,7 @@ def test_notebooks_run_on_other_peoples_machines(copy, tmp_path):
 @pytest.mark.fault("Ctrl-C while a notebook runs", "stops there, what ran is kept, one line")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_an_interrupt_stops_the_notebook_and_keeps_what_ran(copy, tmp_path):
-    run = start(copy, "tools.notebook", "notebooks/long.ipynb", "--output", tmp_path)
+    run = start(copy, "tools.execute", "notebooks/long.ipynb", "--output", tmp_path)
     for line in run.stdout:
         if line.startswith("epoch  1/500") and "Accuracy" in line:
             run.send_signal(signal.SIGINT)
@@ -157,7 +157,7 @@ def test_an_interrupt_stops_the_notebook_and_keeps_what_ran(copy, tmp_path):
 
 @pytest.mark.fault("a helper edited while the kernel runs", "the new one runs")
 def test_an_edited_helper_is_loaded_again(copy, tmp_path):
-    finish(start(copy, "tools.notebook", "notebooks/reload.ipynb", "--output", tmp_path))
+    finish(start(copy, "tools.execute", "notebooks/reload.ipynb", "--output", tmp_path))
     assert nbformat.read(tmp_path / "reload.ipynb", as_version=4).cells[-1].outputs[0].text == "new\n"
 
 

@@ -5,11 +5,12 @@ import torch
 from torch import nn
 from torchsummary import summary
 
-from helpers.model import BaselineNet, ConvNet, count_parameters, to_device
-from helpers.receptive_field import receptive_field
-from helpers.recipes import RECIPES
-from helpers.scorecard import count_used
-from helpers.shared import SharedBatchNorm2d, SharedConv2d
+from helpers.beyond.conv_net import ConvNet
+from helpers.beyond.recipes import ALL_RECIPES
+from helpers.beyond.shared import SharedBatchNorm2d, SharedConv2d
+from helpers.model import BaselineNet, count_parameters, to_device
+from helpers.own_network.receptive_field import receptive_field
+from helpers.own_network.scorecard import count_used
 
 GIVEN_TABLE = """\
             Conv2d-1            [-1, 4, 28, 28]              40
@@ -25,7 +26,7 @@ GIVEN_TABLE = """\
 
 
 def our_net() -> ConvNet:
-    return RECIPES["notebook"].model()
+    return ALL_RECIPES["lesson"].model()
 
 
 def test_baseline_prints_the_given_table(capsys):

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.muon import Muon, orthogonalize
+from helpers.beyond.muon import Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(16, 8, 3, 3), (24, 24, 3, 3), (10, 32, 1, 1), (48, 4, 3, 3)])

@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.recipes import RECIPES
-from tools.notebook import lean
+from helpers.beyond.recipes import ALL_RECIPES
+from tools.execute import lean
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
@@ -86,8 +86,8 @@ def test_hyperparameters_in_the_notebook_are_the_recipe():
     notebook = nbformat.read(FOLDER / "2_mnist.ipynb", as_version=4)
     (cell,) = [cell for cell in code_cells(notebook) if "hyperparameters" in cell.metadata.get("tags", [])]
     call = next(node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call))
-    recipe = eval(ast.unparse(call), {"replace": replace, "RECIPES": RECIPES})
-    assert recipe == RECIPES["notebook"]
+    recipe = eval(ast.unparse(call), {"replace": replace, "ALL_RECIPES": ALL_RECIPES})
+    assert recipe == ALL_RECIPES["lesson"]
     # The network itself, written out in the notebook, is compared with the recipe's there.
     network = {"stages", "unpadded", "dropout"}
     changed = {field.name for field in fields(recipe) if getattr(recipe, field.name) != field.default}

@@ -8,9 +8,10 @@ import torch
 from py_mini_racer import MiniRacer
 from torch import nn
 
-from helpers.model import ConvNet, count_parameters, to_device
-from helpers.pad import FOLDER, draw, network_of, pad
-from helpers.recipes import RECIPES
+from helpers.beyond.conv_net import ConvNet
+from helpers.beyond.recipes import ALL_RECIPES
+from helpers.model import count_parameters, to_device
+from helpers.own_digit.pad import FOLDER, draw, network_of, pad
 from measure.weights import trained
 from tests.pictures import line
 from tools import page
@@ -43,7 +44,7 @@ def largest_difference(model, mean, std, images) -> float:
     return max((engine.logits(image) - logits).abs().max().item() for image, logits in zip(images, expected))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ALL_RECIPES)
 def test_logits_are_those_of_torch(mnist, name):
     """`make test-page` compares 500 digits in a browser."""
     model, *normalization = trained(name)
@@ -157,7 +158,7 @@ def test_the_eraser_cuts_strokes_and_leaves_the_rest():
 
 def test_digits_drawn_with_strokes_are_read(mnist):
     """Points along the bones of test digits."""
-    model, mean, std = trained("notebook")
+    model, mean, std = trained("lesson")
     engine, right = Engine(network_of(model, mean, std)), 0
     for image, label in zip(mnist[1].images[:20], mnist[1].labels[:20]):
         points = np.argwhere(line(image.numpy(), 120, 1) > 0)[:, ::-1]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Batches, Split
-from helpers.photo import answer, predict_digit, read_digit, read_photo
-from helpers.recipes import RECIPES
-from helpers.scribble import is_scribble
+from helpers.own_digit.photo import answer, predict_digit, read_digit, read_photo
+from helpers.own_digit.scribble import is_scribble
 from helpers.train import evaluate
 from measure import photos, scribbles
 from measure.weights import trained
@@ -52,7 +52,7 @@ def test_size_place_margin_and_polarity_do_not_matter(digits, invert):
 @pytest.fixture(scope="module")
 def network():
     """The notebook's network with its recorded weights, and what normalizes its images."""
-    return trained("notebook")
+    return trained("lesson")
 
 
 def test_test_digits_drawn_anew_are_recognised_as_well(mnist, network):
@@ -206,7 +206,7 @@ def test_files_that_are_no_pictures_are_named(tmp_path):
 
 
 def test_prediction_is_that_of_the_normalised_image(digits):
-    model = RECIPES["notebook"].model().eval()
+    model = ALL_RECIPES["lesson"].model().eval()
     image = torch.from_numpy(digits[0])
     probabilities = predict_digit(model, image, 0.13, 0.31, num_views=1)
     expected = model(((image / 255 - 0.13) / 0.31).view(1, 1, 28, 28)).softmax(dim=1)[0]

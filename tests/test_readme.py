@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.recipes import RECIPES
-from measure import records, results, techniques
+from helpers.beyond.recipes import ALL_RECIPES
+from measure import peers, results, techniques
 from measure.times import line_of
 from tools.images import IMAGES, notebook_pictures, tagged_cells
 
@@ -33,19 +33,19 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("table", [results.table(RECIPES), results.retired(), records.table(), techniques.table()])
+@pytest.mark.parametrize("table", [results.table(ALL_RECIPES), results.retired(), peers.table(), techniques.table()])
 def test_tables_are_those_of_the_results(table):
     assert table in README
 
 
 def test_the_claim_is_that_of_the_results():
-    rows = results.read_results("notebook")
-    (mean, spread), least = results.accuracy_of("notebook"), min(row["accuracy"] for row in rows)
+    rows = results.read_results("lesson")
+    (mean, spread), least = results.accuracy_of("lesson"), min(row["accuracy"] for row in rows)
     claim = f"{mean:.2f} ± {spread:.2f} % (n = {len(rows)} seeds, least {least} %)"
     size = f"{int(rows[0]['parameters']):,}"
     assert f"| {claim} |" in README and f"| {size} |" in README
     assert results.reaches_target("smallest")
-    smallest, accurate = records.size("smallest"), records.size("accurate")
+    smallest, accurate = peers.size("smallest"), peers.size("accurate")
     best, soon = (results.accuracy_of(name)[0] for name in ("accurate", "fewest_epochs"))
     assert f"99.4 % with {smallest:,} parameters, {best:.2f} % with {accurate:,}" in README
     assert f"{soon:.2f} % after two slow epochs" in README

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.receptive_field import receptive_field, table
-from helpers.recipes import RECIPES
-from helpers.scorecard import grade_techniques
+from helpers.beyond.recipes import ALL_RECIPES
+from helpers.own_network.receptive_field import receptive_field, table
+from helpers.own_network.scorecard import grade_techniques
 from tests.measured_field import measured_fields
 from tests.networks import NETWORKS, Net
 
@@ -123,16 +123,16 @@ def test_fields_of_random_chains_are_those_measured(block):
         assert fields_of(model) == measured_fields(model), seed
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ALL_RECIPES)
 def test_fields_of_our_networks_are_those_measured(name):
-    model = RECIPES[name].model()
+    model = ALL_RECIPES[name].model()
     assert fields_of(model) == measured_fields(model)[: len(fields_of(model))]
     last = receptive_field(model)[-1]
     assert last.output_size == 1 and last.receptive_field >= 28
 
 
 def test_larger_images_have_larger_maps_and_the_same_fields():
-    body = list(RECIPES["notebook"].model().layers)[:-2]
+    body = list(ALL_RECIPES["lesson"].model().layers)[:-2]
     small, large = (receptive_field(nn.Sequential(*body), size) for size in (28, 45))
     assert [a._replace(output_size=0) for a in small] == [b._replace(output_size=0) for b in large]
     with torch.no_grad():
@@ -186,7 +186,7 @@ def test_layers_it_cannot_compute_are_named(layers, message):
 
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
 def test_the_mode_that_it_is_called_in_does_not_matter(mode):
-    model = RECIPES["notebook"].model()
+    model = ALL_RECIPES["lesson"].model()
     expected = receptive_field(model)
     with mode():
         assert receptive_field(model) == expected and len(grade_techniques(model)) == 8

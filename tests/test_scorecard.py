@@ -9,9 +9,10 @@ from torch import nn
 from torch.nn.utils import prune
 from torchsummary import summary
 
-from helpers.model import BaselineNet, ConvNet
-from helpers.recipes import RECIPES
-from helpers.scorecard import Line, count_used, grade_targets, grade_techniques
+from helpers.beyond.conv_net import ConvNet
+from helpers.beyond.recipes import ALL_RECIPES
+from helpers.model import BaselineNet
+from helpers.own_network.scorecard import Line, count_used, grade_targets, grade_techniques
 from helpers.train import History, Score
 from tests.networks import NETWORKS, Net
 
@@ -35,13 +36,13 @@ def test_lines_of_students_networks(name):
 
 
 def test_there_is_a_network_for_each_line():
-    lines = set(lines_of(RECIPES["notebook"].model()))
+    lines = set(lines_of(ALL_RECIPES["lesson"].model()))
     assert lines == set().union(*(network.fails for network in NETWORKS.values()))
     assert len(NETWORKS) >= 40
 
 
 def test_our_network_passes_everything():
-    for model in (RECIPES["notebook"].model(), BaselineNet()):
+    for model in (ALL_RECIPES["lesson"].model(), BaselineNet()):
         assert all(line.passed for line in grade_techniques(model))
     assert not lines_of(BaselineNet(dropout=0))["dropout"].passed
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 from scipy.stats import ttest_1samp
 
+from helpers.beyond.recipes import ALL_RECIPES, ConvNetRecipe
 from helpers.data import Split, load_mnist, mean_and_std
 from helpers.model import count_parameters
-from helpers.recipes import RECIPES, Recipe
 from helpers.train import evaluate, fit
-from measure import records, remake, results, sweep, weights
+from measure import peers, remake, results, sweep, weights
 from measure.variants import VARIANTS
 
-TOY = Recipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
+TOY = ConvNetRecipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -29,10 +29,10 @@ def small(mnist, monkeypatch, tmp_path):
     monkeypatch.setattr(sweep, "load_mnist", lambda: (train, test))
     monkeypatch.setattr(sweep, "hold_out", lambda s: (Split(*(x[:2000] for x in s)), Split(*(x[2000:] for x in s))))
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(sweep, "RECIPES", {"toy": TOY})
-    monkeypatch.setattr(results, "RECIPES", {"toy": TOY})
-    monkeypatch.setattr(weights, "RECIPES", {"toy": TOY})
-    monkeypatch.setattr(remake, "RECIPES", {"toy": TOY})
+    monkeypatch.setattr(sweep, "ALL_RECIPES", {"toy": TOY})
+    monkeypatch.setattr(results, "ALL_RECIPES", {"toy": TOY})
+    monkeypatch.setattr(weights, "ALL_RECIPES", {"toy": TOY})
+    monkeypatch.setattr(remake, "ALL_RECIPES", {"toy": TOY})
     monkeypatch.setitem(results.SEEDS, "toy", [0])
     return monkeypatch
 
@@ -64,7 +64,7 @@ def test_tables_show_a_recipe_when_all_its_seeds_are_scored(small):
 
 def test_rows_of_other_settings_are_refused(small):
     sweep_main(small, "toy", "--split", "test")
-    small.setattr(results, "RECIPES", {"toy": dataclasses.replace(TOY, lr=0.1)})
+    small.setattr(results, "ALL_RECIPES", {"toy": dataclasses.replace(TOY, lr=0.1)})
     with pytest.raises(ValueError, match=r"toy\.csv has rows of toy made by other settings"):
         results.read_results("toy")
 
@@ -110,7 +110,7 @@ def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
 def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
     sweep_main(small, "toy", "--set", "lr=0.1", "--set", "batch_size=400", "--seeds", "100")
     toy, likest = dataclasses.replace(TOY, lr=0.2), dataclasses.replace(TOY, lr=0.1, batch_size=100)
-    small.setattr(results, "RECIPES", {"toy": toy, "likest": likest})
+    small.setattr(results, "ALL_RECIPES", {"toy": toy, "likest": likest})
     assert "| likest | batch_size=400 |" in results.trials(["toy", "likest"])
     assert "| toy | lr=0.1 batch_size=400 |" in results.trials(["toy"])
 
@@ -147,7 +147,7 @@ from tests.test_sweep import TOY
 
 train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (3000, 1000)))
 sweep.load_mnist = lambda: (train, test)
-results.RESULTS, results.RECIPES = Path(sys.argv[1]), {"toy": TOY}
+results.RESULTS, results.ALL_RECIPES = Path(sys.argv[1]), {"toy": TOY}
 results.SEEDS["toy"] = range(4)
 sweep.torch.set_num_threads(1)
 sweep.sweep("toy", range(4), "test", "cpu")
@@ -166,8 +166,8 @@ def start_sweep(folder: Path) -> subprocess.Popen:
 
 def rows_without_times(monkeypatch, folder: Path) -> list[dict]:
     monkeypatch.setattr(results, "RESULTS", folder)
-    monkeypatch.setattr(sweep, "RECIPES", {"toy": TOY})
-    monkeypatch.setattr(results, "RECIPES", {"toy": TOY})
+    monkeypatch.setattr(sweep, "ALL_RECIPES", {"toy": TOY})
+    monkeypatch.setattr(results, "ALL_RECIPES", {"toy": TOY})
     rows = results.read_results("toy")
     # The times differ, and the commit if the repository is edited meanwhile.
     return [{key: row[key] for key in row if not key.endswith("seconds") and key != "commit"} for row in rows]
@@ -276,7 +276,7 @@ def test_trials_are_trained_again_by_the_settings_of_their_rows(small, capsys):
     assert remake.main() == 1 and f"loss {row['loss']}, now " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [*RECIPES, "variants"])
+@pytest.mark.parametrize("name", [*ALL_RECIPES, "variants"])
 def test_a_row_holds_its_whole_recipe(name):
     for recipe in results.recipes_of(name).values():
         assert results.recipe_of({"settings": str(recipe)}) == recipe
@@ -400,22 +400,22 @@ def test_muon_has_a_learning_rate_of_its_own():
     assert all(shapes[0]) and not any(shapes[1])
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ALL_RECIPES)
 def test_results_are_of_committed_code_and_final_epochs(name):
     rows = results.read_results(name)
     # The baseline's setting was fitted to one given run. All claims of our own rest on ten seeds or more, and whoever
     # has fewer holds no record.
     assert len(results.SEEDS[name]) >= (1 if name == "baseline" else 5)
-    assert records.MIN_SEEDS == 10
-    assert len(results.SEEDS[name]) >= records.MIN_SEEDS or f"`{name}`" not in records.table()
+    assert peers.MIN_SEEDS == 10
+    assert len(results.SEEDS[name]) >= peers.MIN_SEEDS or f"`{name}`" not in peers.table()
     seeds = [int(row["seed"]) for row in rows]
     assert set(seeds) <= set(results.SEEDS[name]) and len(set(seeds)) == len(seeds)
     assert (f"| {name} |" in results.table([name])) == (len(seeds) == len(results.SEEDS[name]))
     for row in rows:
         assert row["commit"] and not row["commit"].endswith("-changed")
-        assert len(row["accuracies"].split()) == RECIPES[name].num_epochs == int(row["epochs"])
+        assert len(row["accuracies"].split()) == ALL_RECIPES[name].num_epochs == int(row["epochs"])
         assert row["losses"].split()[-1] == row["loss"] and row["accuracies"].split()[-1] == row["accuracy"]
-        assert bool(row["views_accuracy"]) == (RECIPES[name].num_views > 1)
+        assert bool(row["views_accuracy"]) == (ALL_RECIPES[name].num_views > 1)
 
 
 def test_every_variant_was_run_with_three_seeds_or_more():
@@ -444,9 +444,9 @@ def test_batch_norm_before_the_pooling_changes_the_order_alone():
 
 
 def test_the_history_of_a_recorded_run_is_its_row():
-    row = next(row for row in results.read_results("notebook") if row["seed"] == "3")
-    history = results.history_of("notebook", 3)
+    row = next(row for row in results.read_results("lesson") if row["seed"] == "3")
+    history = results.history_of("lesson", 3)
     assert [f"{score.accuracy:.2f}" for score in history.test] == row["accuracies"].split()
     assert [f"{score.loss:.5f}" for score in history.test] == row["losses"].split()
-    with pytest.raises(ValueError, match=r"notebook\.csv has no run .* of seed 99"):
-        results.history_of("notebook", 99)
+    with pytest.raises(ValueError, match=r"lesson\.csv has no run .* of seed 99"):
+        results.history_of("lesson", 99)

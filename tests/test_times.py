@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from helpers.beyond.recipes import ConvNetRecipe
 from helpers.data import Split
-from helpers.recipes import Recipe
 from measure import results, times
 
 CPU = {"device": "cpu x86_64", "cpu_capability": "AVX2", "threads": 2, "versions": "torch", "commit": "abc"}
@@ -61,7 +61,7 @@ def test_what_cannot_be_timed_is_named_and_nothing_is_written(monkeypatch, capsy
 
 def test_a_time_is_that_of_all_epochs_without_the_scoring_after_a_warm_up(mnist, monkeypatch):
     """The clock is a counter here: each epoch adds one for each of its batches."""
-    recipe = Recipe(stages=((2,), (2,)), num_epochs=3, lr=0.1, batch_size=50)
+    recipe = ConvNetRecipe(stages=((2,), (2,)), num_epochs=3, lr=0.1, batch_size=50)
     spans = []
 
     def count(train_epoch, model, batches, *rest):

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from helpers.beyond.conv_net import ConvNet
 from helpers.data import Batches, Split, random_warp
-from helpers.model import ConvNet
 from helpers.train import History, evaluate, fit, predict, set_seed, train_epoch
 
 

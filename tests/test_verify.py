@@ -2,12 +2,12 @@
 
 import pytest
 
-from helpers.recipes import RECIPES
+from helpers.beyond.recipes import ALL_RECIPES
 from measure import verify, weights
 from measure.weights import row_of
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ALL_RECIPES)
 def test_weights_score_what_their_row_says(mnist, name):
     assert verify.difference(row_of(name), mnist[1]) <= 1
 
@@ -24,10 +24,8 @@ def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys, t
     assert lines[1].startswith("no weights of accurate, seed 77, are kept: python -m measure.sweep accurate --seeds 77")
     assert lines[2] == "1 of 3 runs are confirmed by their weights"
     monkeypatch.setattr(weights, "path_of", lambda name, seed: tmp_path / "none.pt")
-    with pytest.raises(
-        FileNotFoundError, match=r"seed 0, are kept: python -m measure\.remake notebook --seeds 0 makes"
-    ):
-        weights.load_weights("notebook", 0)  # whose row is there, so that a sweep would skip it
+    with pytest.raises(FileNotFoundError, match=r"seed 0, are kept: python -m measure\.remake lesson --seeds 0 makes"):
+        weights.load_weights("lesson", 0)  # whose row is there, so that a sweep would skip it
 
 
 def test_views_are_those_of_the_runs_seed(mnist, monkeypatch):
@@ -36,8 +34,8 @@ def test_views_are_those_of_the_runs_seed(mnist, monkeypatch):
     monkeypatch.setattr(verify, "evaluate", lambda model, batches, number: seen.append((batches, number)) or score)
     assert verify.difference(row, mnist[1], views=True) == 0
     ((batches, number),) = seen
-    assert number == RECIPES["accurate"].num_views and batches.generator.initial_seed() == int(row["seed"])
-    assert batches.augment.keywords == RECIPES["accurate"].augment().keywords
+    assert number == ALL_RECIPES["accurate"].num_views and batches.generator.initial_seed() == int(row["seed"])
+    assert batches.augment.keywords == ALL_RECIPES["accurate"].augment().keywords
 
 
 def test_views_that_another_device_drew_are_left_out_and_counted(monkeypatch, capsys):

@@ -11,9 +11,9 @@ from nbformat import NotebookNode
 
 from helpers import plot
 from helpers.backprop import INPUTS, TARGETS, WEIGHTS, forward
+from helpers.beyond.recipes import ALL_RECIPES
 from helpers.model import count_parameters
-from helpers.receptive_field import receptive_field
-from helpers.recipes import RECIPES
+from helpers.own_network.receptive_field import receptive_field
 from measure.frontier import show_parameters
 from measure.results import mean_curve
 
@@ -46,14 +46,14 @@ def main() -> None:
         title="The network of Part 1 before training",
         path=IMAGES / "backpropagation_network.png",
     )
-    model = RECIPES["notebook"].model()
+    model = ALL_RECIPES["lesson"].model()
     plot.show_network(
         receptive_field(model),
         title=f"The network of Part 2: {count_parameters(model):,} parameters",
         path=IMAGES / "network.png",
     )
     plot.show_curves(
-        {"our network": mean_curve("notebook", "accuracies"), "baseline": mean_curve("baseline", "accuracies")},
+        {"our network": mean_curve("lesson", "accuracies"), "baseline": mean_curve("baseline", "accuracies")},
         "test accuracy (%)",
         title="Test accuracy after each epoch, mean over seeds",
         target=99.4,

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from helpers.data import Batches, load_mnist
 from helpers.files import write_whole
-from helpers.pad import network_of, script
+from helpers.own_digit.pad import network_of, script
 from helpers.train import predict
 from measure.weights import row_of, trained
 
 PAGE = Path(__file__).resolve().parents[1] / "demo" / "index.html"
-NETWORKS = ("notebook", "smallest", "accurate")
+NETWORKS = ("lesson", "smallest", "accurate")
 NUM_MISTAKES = 8
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
-from helpers import plot
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS, Iteration, train
+from helpers.plot import figure, show_neurons
 
 PATH = Path(__file__).resolve().parents[1] / "notebooks" / "backpropagation.xlsx"
 NUM_ITERATIONS = 100
@@ -354,7 +354,7 @@ def _diagram() -> io.BytesIO:
     """Returns the picture of the network, with names only: values would be wrong once a cell is changed."""
     picture, nothing = io.BytesIO(), (None, None)
     layers = dict.fromkeys(["i", "a_h", "a_o", "t"], nothing)
-    plot.show_neurons(layers, [None] * 8, size=(3.85, 3.1), radius=16, title="The network", path=picture)
+    show_neurons(layers, [None] * 8, size=(3.85, 3.1), radius=16, title="The network", path=picture)
     return picture
 
 
@@ -362,7 +362,7 @@ def _error_chart(book, curves: list[tuple[str, int, int]], num_iterations: int, 
     """Returns a line chart of columns of errors, each with the row of its name."""
     chart = book.add_chart({"type": "scatter", "subtype": "straight"})
     last = FIRST_ROW + num_iterations
-    colors = [plot.BLUE, plot.ORANGE, plot.GREEN, plot.PURPLE, plot.SKY, plot.BLACK]
+    colors = [figure.BLUE, figure.ORANGE, figure.GREEN, figure.PURPLE, figure.SKY, figure.BLACK]
     dashes = ["solid", "dash", "dash_dot", "round_dot", "solid", "dash"]
     for (sheet, name_row, errors), color, dash in zip(curves, colors, dashes):
         chart.add_series(

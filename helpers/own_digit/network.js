@@ -1,4 +1,4 @@
-// A trained network in plain JavaScript: its layers, as helpers/pad.py writes them, applied to an image.
+// A trained network in plain JavaScript: its layers, as helpers/own_digit/pad.py writes them, applied to an image.
 // A map stack is {data: Float32Array, channels, height, width}, its rows one after another.
 "use strict";
 
@@ -28,7 +28,7 @@ const mnist = (() => {
     return {...network, layers: network.layers.map((layer) => whole({...layer, ...numbers(layer)}))};
   }
 
-  // The filters of helpers.shared.SharedConv2d in all orientations: turned, or mirrored and then turned.
+  // The filters of helpers.beyond.shared.SharedConv2d in all orientations: turned, or mirrored and then turned.
   function bank({weight, out, kernel: [side], orientations}) {
     const filters = out / orientations, maps = weight.length / (filters * side * side), last = side - 1;
     const onImage = maps % orientations > 0;  // no maps that belong together

@@ -1,8 +1,10 @@
-"""Layers whose filters serve several orientations, and the memory order that devices want."""
+"""Layers whose filters serve several orientations: each looks for its pattern turned and mirrored."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from helpers.model import memory_format
 
 
 class SharedConv2d(nn.Conv2d):
@@ -80,10 +82,3 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         numbers = (self.running_mean, self.running_var, self.weight, self.bias)
         each = (values.repeat_interleave(x.shape[1] // self.num_features) for values in numbers)
         return F.batch_norm(x, *each, eps=self.eps)
-
-
-def memory_format(device: torch.device | str) -> torch.memory_format:
-    """Returns the order in which a device should keep weights and maps."""
-    # channels_last speeds up a CPU. For GPUs that was not measured, and on Apple's it gave batch norm
-    # wrong gradients (https://github.com/pytorch/pytorch/issues/175189).
-    return torch.channels_last if torch.device(device).type == "cpu" else torch.contiguous_format

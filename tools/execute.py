@@ -1,6 +1,6 @@
 """Executes notebooks from a fresh kernel, their output live in the terminal.
 
-`python -m tools.notebook NOTEBOOK...` rewrites the notebooks as they are committed: executed 1..n
+`python -m tools.execute NOTEBOOK...` rewrites the notebooks as they are committed: executed 1..n
 and lean. With `--output FOLDER` the originals stay, and the folder receives the executed notebook
 and an HTML export of it, as far as it came if it was interrupted or failed.
 """
@@ -129,7 +129,7 @@ def give_home() -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.notebook", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.execute", description=__doc__)
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
     parser.add_argument("--output", type=Path, metavar="FOLDER")
     args = parser.parse_args()

@@ -1,6 +1,6 @@
 """Tells scribbles from digits, whatever network reads the digits: a network of ten digits has no class for them.
 
-`python -m measure.scribbles` trains the small network that does, and writes its weights to scribble.pt.
+`python -m measure.train_scribble` trains the small network that does, and writes its weights to scribble.pt.
 """
 
 from functools import cache

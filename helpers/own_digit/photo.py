@@ -14,8 +14,8 @@ from skimage.measure import euler_number, label, regionprops
 from torch import Tensor, nn
 
 from helpers.data import random_warp
-from helpers.ink import find_ink, find_sheet, find_strokes, size, stroke_width, touches
-from helpers.scribble import is_scribble
+from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, size, stroke_width, touches
+from helpers.own_digit.scribble import is_scribble
 
 BOX, FIELD, CENTER = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its center
 SIDE = 400  # pixels: larger pictures are made smaller first

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from helpers.trace import DROPOUT, NORMS, Call, Trace, trace
+from helpers.own_network.trace import DROPOUT, NORMS, Call, Trace, trace
 
 
 class Layer(NamedTuple):

@@ -1,4 +1,4 @@
-"""Trains what tells scribbles from digits: `python -m measure.scribbles` writes helpers/scribble.pt.
+"""Trains what tells scribbles from digits: `python -m measure.train_scribble` writes helpers/own_digit/scribble.pt.
 
 It learns from MNIST's training digits and scribbles of four kinds drawn here. Where a scribble begins is set
 with 5,000 training digits that it has not seen. The scribbles of tests/pictures.py are of none of these kinds.
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from helpers.data import load_mnist, random_warp
 from helpers.files import write_whole
-from helpers.photo import VIEWS, center, scale_to_box
-from helpers.scribble import WEIGHTS, is_scribble, scribble_net
+from helpers.own_digit.photo import VIEWS, center, scale_to_box
+from helpers.own_digit.scribble import WEIGHTS, is_scribble, scribble_net
 
 KEPT, EACH, STEPS, BATCH = 5000, 3000, 1200, 160  # digits kept aside, scribbles of a kind, steps, half of a batch
 WRONG = 0.005  # of the digits kept aside, how many may look like a scribble

@@ -1,4 +1,4 @@
-"""Scores pictures of digits that people took: `python -m measure.photos FOLDER`, in which labels.csv lies.
+"""Scores pictures of digits that people took: `python -m measure.picture_folder FOLDER`, in which labels.csv lies.
 
 labels.csv has the columns `file` and `label`, and perhaps `kind`, by which the pictures are counted then.
 """
@@ -8,8 +8,8 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from helpers.photo import is_doubtful, predict_digit, read_photo
-from helpers.recipes import RECIPES
+from helpers.beyond.recipes import ALL_RECIPES
+from helpers.own_digit.photo import is_doubtful, predict_digit, read_photo
 from measure.weights import trained
 
 
@@ -47,9 +47,9 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m measure.photos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m measure.picture_folder", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--recipe", choices=RECIPES, default="notebook", help="whose recorded weights read them")
+    parser.add_argument("--recipe", choices=ALL_RECIPES, default="lesson", help="whose recorded weights read them")
     args = parser.parse_args()
     try:
         total, right, doubtful, errors = score(args.folder, args.recipe)

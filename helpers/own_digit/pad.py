@@ -8,9 +8,8 @@ import torch
 from IPython.display import HTML, display
 from torch import Tensor, nn
 
-from helpers.receptive_field import UNCHANGED, View, views
-from helpers.shared import SharedConv2d
-from helpers.trace import DROPOUT, Call, trace
+from helpers.own_network.receptive_field import UNCHANGED, View, views
+from helpers.own_network.trace import DROPOUT, Call, trace
 
 FOLDER = Path(__file__).parent
 
@@ -84,7 +83,7 @@ def _layer(call: Call, module: nn.Module | None) -> dict[str, object]:
         weight = get("weight")
         sizes = {name: _pair(get(name)) for name in ("stride", "padding", "dilation")}
         shape = {"out": len(weight), "kernel": list(weight.shape[2:]), "groups": get("groups")}
-        if isinstance(module, SharedConv2d):  # network.js turns them itself: an eighth of the numbers, or a quarter
+        if hasattr(module, "orientations"):  # network.js turns them itself: an eighth of the numbers, or a quarter
             weight, shape["orientations"] = module.weight, module.orientations
         return {"type": "conv", **shape, **sizes, **_weights(weight, get("bias"))}
     if call.kind == "linear":

@@ -1,7 +1,4 @@
-"""Reads and grades a network in a student's file: `python -m helpers.submission FILE:EXPRESSION`, as in `net.py:Net()`.
-
-The rest of the file is not run, such as its download and training.
-"""
+"""Reads a network out of a student's file; the rest of it is not run, such as its download and training."""
 
 import ast
 import re
@@ -12,9 +9,9 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-from helpers.receptive_field import receptive_field, table
-from helpers.scorecard import count_used, grade_techniques
-from helpers.trace import trace
+from helpers.own_network.receptive_field import receptive_field, table
+from helpers.own_network.scorecard import count_used, grade_techniques
+from helpers.own_network.trace import trace
 
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -79,7 +76,7 @@ def _is_constant(node: ast.stmt) -> bool:
 def main() -> int:
     """Prints what a network of a submission does, what its layers see, and its scorecard."""
     if len(sys.argv) != 2 or not (match := ARGUMENT.fullmatch(sys.argv[1])):
-        print("usage: python -m helpers.submission FILE:EXPRESSION, such as net.py:Net()", file=sys.stderr)
+        print("usage: python -m helpers.own_network.submission FILE:EXPRESSION, such as net.py:Net()", file=sys.stderr)
         return 2
     try:
         model = load(*match.groups())

@@ -1,8 +1,8 @@
-"""Our best recipe for each record beside the best run that others published: `python -m measure.records`."""
+"""Our best recipe for each record beside the best run that others published: `python -m measure.peers`."""
 
 from collections.abc import Callable
 
-from helpers.recipes import RECIPES
+from helpers.beyond.recipes import ALL_RECIPES
 from measure.results import (
     SEEDS,
     TARGET,
@@ -21,12 +21,12 @@ MIN_SEEDS = 10  # that a record rests on
 
 def ours(wanted: Callable[[str], bool], cost: Callable[[str], float], column: str = "accuracy") -> str:
     """Returns the recipe of least cost among those that are wanted and have seeds enough, in words."""
-    names = [name for name in RECIPES if finished(name) and len(SEEDS[name]) >= MIN_SEEDS and wanted(name)]
+    names = [name for name in ALL_RECIPES if finished(name) and len(SEEDS[name]) >= MIN_SEEDS and wanted(name)]
     if not names:
         return NONE
     name = min(names, key=cost)
     score = with_spread(numbers(read_results(name), column))
-    return f"`{name}`: {score} %, {size(name):,} parameters, {RECIPES[name].num_epochs} epochs"
+    return f"`{name}`: {score} %, {size(name):,} parameters, {ALL_RECIPES[name].num_epochs} epochs"
 
 
 def others(wanted: Callable[[dict[str, str]], bool], cost: Callable[[dict[str, str]], float]) -> str:
@@ -63,7 +63,7 @@ def table() -> str:
         ),
         (
             f"fewest epochs that reach {TARGET} %, one view",
-            ours(reaches_target, lambda name: RECIPES[name].num_epochs),
+            ours(reaches_target, lambda name: ALL_RECIPES[name].num_epochs),
             others(good, lambda row: int(row["epochs"])),
         ),
     ]

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.model import NUM_CLASSES
-from helpers.receptive_field import UNCHANGED, View, views, without_gates
-from helpers.trace import Call, Trace, trace
+from helpers.own_network.receptive_field import UNCHANGED, View, views, without_gates
+from helpers.own_network.trace import Call, Trace, trace
 from helpers.train import History
 
 MAXIMUM = ("max_pool2d", "adaptive_max_pool2d", "amax", "max")

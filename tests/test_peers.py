@@ -2,11 +2,11 @@
 
 import pytest
 
-from helpers.recipes import Recipe
-from measure import records, results
+from helpers.beyond.recipes import ConvNetRecipe
+from measure import peers, results
 
-SMALL = Recipe(stages=((2,), (2,)), num_epochs=3, lr=0.1)
-LARGE = Recipe(stages=((4,), (4,)), num_epochs=2, lr=0.1)
+SMALL = ConvNetRecipe(stages=((2,), (2,)), num_epochs=3, lr=0.1)
+LARGE = ConvNetRecipe(stages=((4,), (4,)), num_epochs=2, lr=0.1)
 
 
 @pytest.fixture
@@ -14,9 +14,9 @@ def recorded(monkeypatch, tmp_path):
     """Two recipes and a function that records their runs."""
     recipes = {"small": SMALL, "large": LARGE}
     monkeypatch.setattr(results, "RESULTS", tmp_path)
-    monkeypatch.setattr(results, "RECIPES", recipes)
-    monkeypatch.setattr(records, "RECIPES", recipes)
-    monkeypatch.setattr(records, "MIN_SEEDS", 2)
+    monkeypatch.setattr(results, "ALL_RECIPES", recipes)
+    monkeypatch.setattr(peers, "ALL_RECIPES", recipes)
+    monkeypatch.setattr(peers, "MIN_SEEDS", 2)
 
     def record(name, parameters, accuracies, views=None):
         row = {"recipe": name, "split": "test", "settings": str(recipes[name]), "parameters": parameters}
@@ -31,7 +31,7 @@ def recorded(monkeypatch, tmp_path):
 
 
 def lines():
-    return records.table().splitlines()[2:]
+    return peers.table().splitlines()[2:]
 
 
 def test_a_record_needs_a_mean_that_is_significantly_above_the_target(recorded):
@@ -50,7 +50,7 @@ def test_the_smaller_one_takes_the_record_once_it_reaches_the_target(recorded):
     recorded("small", 100, [99.50, 99.51, 99.52])
     recorded("large", 200, [99.60, 99.61, 99.62])
     fewest, views, epochs, *most_accurate = lines()
-    assert "`small`" in fewest and "`large`" in epochs and f"| {records.NONE} |" in views
+    assert "`small`" in fewest and "`large`" in epochs and f"| {peers.NONE} |" in views
     assert all("`large`" in line for line in most_accurate)
 
 
@@ -58,14 +58,14 @@ def test_a_recipe_that_is_not_finished_holds_no_record(recorded, monkeypatch):
     recorded("small", 100, [99.50, 99.51, 99.52])
     monkeypatch.setitem(results.SEEDS, "small", range(4))
     monkeypatch.setitem(results.SEEDS, "large", range(4))
-    assert all(f"| {records.NONE} |" in line for line in lines())
+    assert all(f"| {peers.NONE} |" in line for line in lines())
 
 
 def test_few_seeds_hold_no_record(recorded, monkeypatch):
     recorded("small", 100, [99.50, 99.51, 99.52])
     recorded("large", 200, [99.60, 99.61, 99.62])
-    monkeypatch.setattr(records, "MIN_SEEDS", 4)
-    assert results.finished("small") and all(f"| {records.NONE} |" in line for line in lines())
+    monkeypatch.setattr(peers, "MIN_SEEDS", 4)
+    assert results.finished("small") and all(f"| {peers.NONE} |" in line for line in lines())
 
 
 def test_attempts_that_failed_raise_the_bar(recorded):

@@ -1,0 +1,160 @@
+"""The recipes of the records, and what a recipe of a `ConvNet` adds to the lesson's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from helpers.beyond.augment import FadingBatches, random_bend
+from helpers.beyond.conv_net import ConvNet
+from helpers.beyond.muon import muon_for
+from helpers.data import Batches, Split
+from helpers.recipes import RECIPES, Recipe, one_cycle
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvNetRecipe(Recipe):
+    """A `ConvNet` and how it is trained: as a `Recipe` says, with what the records need beyond."""
+
+    network: str = "ConvNet"
+    stages: tuple[tuple[int | tuple[int, ...], ...], ...]  # of `ConvNet`, as are the next five
+    orientations: int = 1
+    separable: bool = False
+    unpadded: tuple[int, ...] | None = None
+    activation: str = "ReLU"
+    num_norms: int | None = None
+    muon_lr: float = 0.0  # the peak for convolutions of more than one channel, if `Muon` trains them
+    anneal: str = "cos"  # or "linear": how the learning rate rises and falls
+    bend: float = 0  # bound of `random_bend`, in pixels
+    fade: float = 0  # over so many epochs at the end all bounds of the augmentation shrink to zero
+    num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
+    normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
+
+    def model(self) -> nn.Module:
+        names = ("orientations", "separable", "unpadded", "dropout", "activation", "num_norms")
+        return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
+
+    def normalization(self, images: Tensor) -> tuple[float, float]:
+        return self.normalize or super().normalization(images)
+
+    def augment(self) -> Callable[..., Tensor] | None:
+        bounds = {name: getattr(self, name) for name in ("degrees", "shift", "scale", "shear", "bend")}
+        return partial(random_bend, **bounds) if any(bounds.values()) else None
+
+    def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
+        if not self.fade or self.augment() is None:
+            return super().train_batches(split, mean, std, seed, device)
+        return FadingBatches(  # at the end training sees images as they are scored
+            split,
+            self.batch_size,
+            mean,
+            std,
+            strength=lambda epochs: min(1, (self.num_epochs - epochs) / self.fade),
+            shuffle=True,
+            augment=self.augment(),
+            seed=seed,
+            device=device,
+        )
+
+    def view_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
+        """Returns batches in one order, each pass another view of the images, for `evaluate_views`."""
+        return Batches(split, 1000, mean, std, augment=self.augment(), seed=seed, device=device)
+
+    def optimizer(self, model: nn.Module) -> Optimizer:
+        """Returns `Muon` if the recipe has a learning rate for it, else SGD."""
+        if not self.muon_lr:
+            return super().optimizer(model)
+        return muon_for(model, self.muon_lr, self.lr, self.momentum, self.weight_decay)
+
+    def scheduler(self, optimizer: Optimizer, num_steps: int) -> LRScheduler:
+        if not self.cycle:
+            return super().scheduler(optimizer, num_steps)
+        return one_cycle(optimizer, num_steps, self.cycle, self.anneal)
+
+    def settings(self, **more: object) -> dict[str, object]:
+        # Fading depends on the number of epochs, which without a cycle may otherwise grow.
+        fading = {"full augmentation": self.num_epochs - self.fade} if self.fade else {}
+        settings = super().settings() | fading | more
+        del settings["num_views"]  # which training does not know
+        return settings
+
+
+# Bounds of the augmentation, see `random_warp`.
+MILD = {"degrees": 6, "shift": 1, "scale": 0.08, "shear": 3}
+MEDIUM = {"degrees": 6, "shift": 1.2, "scale": 0.08, "shear": 4}
+STRONG = {"degrees": 9, "shift": 1.5, "scale": 0.1, "shear": 5}
+
+# What the networks of one family have in common, from 1,000 to 10,000 parameters.
+FAMILY = {"num_epochs": 19, "batch_size": 64, "orientations": 8, "activation": "SiLU", "anneal": "linear", "fade": 4}
+
+ALL_RECIPES = RECIPES | {
+    "tiny": ConvNetRecipe(
+        stages=(((4, 5),), (4, 4, 4), (3,)),
+        separable=True,
+        unpadded=(0, -2, -1),
+        lr=0.05,
+        muon_lr=0.1,
+        **FAMILY,
+        **MEDIUM,
+    ),
+    "smallest": ConvNetRecipe(
+        stages=(((4, 5), 4), (5, 5, 5), (4,)),
+        separable=True,
+        unpadded=(0, -3, -2, -1),
+        lr=0.05,
+        muon_lr=0.1,
+        num_views=32,
+        **FAMILY,
+        **MEDIUM,
+    ),
+    "medium": ConvNetRecipe(
+        stages=(((3, 5),), (3, 4), (4, 6)),
+        unpadded=(0, -2, -1),
+        lr=0.05,
+        muon_lr=0.05,
+        weight_decay=5e-4,
+        bend=1.2,
+        **FAMILY | {"num_epochs": 9},
+        **STRONG,
+    ),
+    "accurate": ConvNetRecipe(
+        stages=(((4, 5),), (4, 6), (6, 8)),
+        unpadded=(0, -2, -1),
+        lr=0.05,
+        muon_lr=0.05,
+        weight_decay=5e-4,
+        bend=1.2,
+        num_views=32,
+        **FAMILY,
+        **STRONG,
+    ),
+    "fewest_epochs": ConvNetRecipe(
+        stages=(((4, 5),), (6, 8), (8, 11)),
+        orientations=8,
+        unpadded=(0, -2, -1),
+        num_epochs=2,
+        lr=0.2,
+        muon_lr=0.06,
+        cycle=0.1,
+        anneal="linear",
+        weight_decay=5e-4,
+        fade=1,
+        **MILD,
+    ),
+    "fastest": ConvNetRecipe(
+        stages=(((16, 5),), (16, 24), (24, 32)),
+        unpadded=(0, -2, -1),
+        num_epochs=2,
+        lr=0.2,
+        muon_lr=0.06,
+        cycle=0.1,
+        anneal="linear",
+        weight_decay=5e-4,
+        fade=1,
+        **MILD,
+    ),
+}
