@@ -1,28 +1,30 @@
 PYTHON := .venv/bin/python
 READY := .venv/ready
+TESTED := .venv/ready-to-test
+PIP := -m pip install --disable-pip-version-check
 
 .PHONY: run test test-page test-workbook lint notebooks images page colab clean
 
 run: $(READY)
 	$(PYTHON) -m tools.execute notebooks/2_mnist.ipynb --output build
 
-test: $(READY)
-	$(PYTHON) -m pytest --nbval -n 2
+test: $(TESTED)
+	$(PYTHON) -m pytest --nbval -n 2 notebooks tests
 
 # The tests once more in an environment of its own: with Colab's versions (test-colab), or the oldest (test-oldest).
 test-%: .venv-%/ready
-	.venv-$*/bin/python -m pytest --nbval -n 2
+	.venv-$*/bin/python -m pytest --nbval -n 2 notebooks tests
 
 # The pad and the page in the Chromium that is installed.
-test-page: $(READY)
-	$(PYTHON) -m pip install --disable-pip-version-check -q "playwright>=1.48"
+test-page: $(TESTED)
+	$(PYTHON) $(PIP) -q "playwright>=1.48"
 	$(PYTHON) -m pytest tests/browser.py
 
 # The workbook's formulas in the LibreOffice that is installed.
-test-workbook: $(READY)
+test-workbook: $(TESTED)
 	$(PYTHON) -m pytest tests/libreoffice.py
 
-lint: $(READY)
+lint: $(TESTED)
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 
@@ -31,12 +33,12 @@ BRANCH := main
 colab: $(READY)
 	$(PYTHON) -m tools.colab $(REPO) --branch $(BRANCH)
 
-# Executes every notebook in place, as it is committed.
+# Executes every notebook in place, as it is committed: with one thread, as the recorded runs were made.
 notebooks: $(READY)
-	$(PYTHON) -m tools.execute notebooks/*.ipynb
+	OMP_NUM_THREADS=1 $(PYTHON) -m tools.execute notebooks/*.ipynb
 
 # Writes the workbook and the pictures of the README.
-images: $(READY)
+images: $(TESTED)
 	$(PYTHON) -m tools.workbook
 	$(PYTHON) -m tools.images
 
@@ -49,11 +51,15 @@ clean:
 
 $(READY): requirements.txt
 	python3 -m venv .venv
-	$(PYTHON) -m pip install --disable-pip-version-check -r requirements.txt
+	$(PYTHON) $(PIP) -r requirements.txt
 	touch $(READY)
 
+$(TESTED): $(READY) requirements-test.txt
+	$(PYTHON) $(PIP) -r requirements-test.txt
+	touch $(TESTED)
+
 .PRECIOUS: .venv-%/ready
-.venv-%/ready: requirements.txt requirements-%.txt
+.venv-%/ready: requirements.txt requirements-test.txt requirements-%.txt
 	python3 -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --disable-pip-version-check -r requirements.txt -c requirements-$*.txt
+	.venv-$*/bin/python $(PIP) -r requirements.txt -r requirements-test.txt -c requirements-$*.txt
 	touch $@

@@ -147,10 +147,10 @@ def random_warp(
 def random_grid(
     images: Tensor,
     generator: torch.Generator,
-    degrees: float,
-    shift: float,
-    scale: float,
-    shear: float,
+    degrees: float = 0,
+    shift: float = 0,
+    scale: float = 0,
+    shear: float = 0,
     strength: float = 1,
 ) -> Tensor:
     """Returns from where `random_warp` takes each pixel: (N, 2, H, W), x and y in -1..1.

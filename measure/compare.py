@@ -1,6 +1,6 @@
 """How long a recipe trains beside an earlier commit: `python -m measure.compare 01a9e34 fastest`.
 
-Whole runs of both, one after the other, in turns, each in a process of its own; results/comparisons.csv keeps a row
+Whole runs of both, alternating, each in a process of its own; results/comparisons.csv keeps a row
 for each pair. Let nothing else run meanwhile.
 """
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from helpers.beyond.recipes import ALL_RECIPES
 from measure.results import (
     SEEDS,
@@ -37,6 +40,13 @@ def others(wanted: Callable[[dict[str, str]], bool], cost: Callable[[dict[str, s
     row = min(rows, key=cost)
     best = ", its best" if "best epoch" in row["note"] else ""
     return f"{row['name']}: {row['accuracy']} %, {int(row['parameters']):,} parameters, {row['epochs']} epochs{best}"
+
+
+def multiplications(name: str) -> int:
+    """Returns how many multiplications a recipe's network needs for one image."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        ALL_RECIPES[name].model().eval()(torch.zeros(1, 1, 28, 28))
+    return counter.get_total_flops() // 2  # it counts a multiplication and an addition
 
 
 def size(name: str) -> int:

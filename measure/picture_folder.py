@@ -14,7 +14,7 @@ from measure.weights import trained
 
 
 def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]]:
-    """Returns how many pictures of each kind there are, are read rightly, and are so with a doubt; and the errors.
+    """Returns by kind how many pictures there are, are read correctly, and are flagged though correct; and the errors.
 
     Raises:
         ValueError: the folder has no labels.csv with the columns `file` and `label`.
@@ -56,8 +56,8 @@ def main() -> None:
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
     for kind in total:
-        print(f"{kind:30} {right[kind]:4} of {total[kind]:4}, {doubtful[kind]} of them with a doubt")
-    print(f"{'in all':30} {right.total():4} of {total.total():4}, {doubtful.total()} of them with a doubt\n")
+        print(f"{kind:30} {right[kind]:4} of {total[kind]:4}, {doubtful[kind]} of them flagged")
+    print(f"{'in all':30} {right.total():4} of {total.total():4}, {doubtful.total()} of them flagged\n")
     print(*errors, sep="\n")
 
 

@@ -8,7 +8,7 @@ import re
 import statistics
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 from filelock import FileLock
@@ -176,7 +176,8 @@ def bound(values: Sequence[float], attempts: int = 1) -> str:
 def table(names: Iterable[str]) -> str:
     """Returns the runs of each recipe on the test set, summed up, as Markdown: figures of the final epoch."""
     lines = [
-        "| recipe | parameters | epochs | accuracy, one view, % | mean above (99 %) | 32 views, % | mean above | n |",
+        "| recipe | parameters | epochs | accuracy, one view, % | 99 % lower bound of the mean |"
+        " 32 views, % | 99 % lower bound of the mean | n |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in names:
@@ -219,8 +220,13 @@ def retired() -> str:
 
 def nearest(row: dict[str, str], names: Iterable[str]) -> tuple[str, dict[str, object]]:
     """Returns the recipe of today that a row's training is most like, and the settings in which it differs."""
-    settings = asdict(recipe_of(row)).items()
-    differences = {name: {k: v for k, v in settings if v != getattr(ALL_RECIPES[name], k, v)} for name in names}
+    recipe = recipe_of(row)
+    settings = [(field.name, getattr(recipe, field.name), field.default) for field in fields(recipe)]
+    differences = {
+        # What a recipe of the lesson does not have counts as its default there.
+        name: {k: v for k, v, default in settings if v != getattr(ALL_RECIPES[name], k, default)}
+        for name in names
+    }
     return min(differences.items(), key=lambda pair: len(pair[1]))
 
 

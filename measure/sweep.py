@@ -93,7 +93,8 @@ def sweep(
         changes: settings of the recipe that are other than its own, for a trial.
 
     Raises:
-        ValueError: a seed of the other split; a change of what the test set scores, or what is no finished recipe.
+        ValueError: a seed of the other split; a change of what the test set scores, or what is no finished recipe;
+            or a change of a setting that the recipe does not have.
     """
     changes, file = changes or {}, file_of(name, split)
     if split == "test" and (changes or name not in SEEDS):
@@ -106,8 +107,12 @@ def sweep(
             f"seed {wrong[0]} is not one of the {split} split: trials on held-out images take seeds from {FIRST_TRIAL} "
             "on, the test set those of measure.results.SEEDS, so that no score is of a seed that served for choosing"
         )
+    recipes = recipes_of(name)
+    known = {field.name for recipe in recipes.values() for field in fields(recipe)}
+    if unknown := [setting for setting in changes if setting not in known]:
+        raise ValueError(f"{name} has no setting {unknown[0]}, which only recipes of a `ConvNet` have")
     for seed in seeds:
-        for variant, recipe in recipes_of(name).items():
+        for variant, recipe in recipes.items():
             recipe = replace(recipe, **changes)
             key = {"recipe": variant, "seed": str(seed), "split": split}
             changed = " ".join(f"{setting}={value}" for setting, value in changes.items())
@@ -142,7 +147,7 @@ def change(text: str) -> tuple[str, object]:
         ArgumentTypeError: recipes have no such setting, or there is no value, or no number where one is needed.
     """
     name, equals, value = text.partition("=")
-    types = {field.name: field.type for field in fields(ConvNetRecipe)}
+    types = {field.name: field.type for field in fields(ConvNetRecipe) if field.name != "network"}
     if name not in types or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=VALUE; settings are {', '.join(types)}")
     value = value_of(value)

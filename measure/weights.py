@@ -34,16 +34,19 @@ def path_of(name: str, seed: int) -> Path:
     return results.RESULTS / "weights" / f"{name}-{seed}.pt"
 
 
-def row_of(name: str) -> dict[str, str]:
-    """Returns the first recorded test run of a recipe whose weights are kept.
+def median_run(name: str) -> dict[str, str]:
+    """Returns the row of the run in the middle, by accuracy and then by loss, among those whose weights are kept.
+
+    It stands for the recipe where one run is shown: neither the best nor the worst.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    for row in results.read_results(name):
-        if path_of(name, int(row["seed"])).exists():
-            return row
-    raise FileNotFoundError(f"no weights of {name} are kept: {_made_by(name, 0)} makes them")
+    rows = [row for row in results.read_results(name) if path_of(name, int(row["seed"])).exists()]
+    if not rows:
+        raise FileNotFoundError(f"no weights of {name} are kept: {_made_by(name, 0)} makes them")
+    rows.sort(key=lambda row: (float(row["accuracy"]), -float(row["loss"])))
+    return rows[len(rows) // 2]
 
 
 def _made_by(name: str, seed: int) -> str:
@@ -54,12 +57,12 @@ def _made_by(name: str, seed: int) -> str:
 
 
 def trained(name: str) -> tuple[nn.Module, float, float]:
-    """Returns `load_weights` of the first recorded test run that has any.
+    """Returns `load_weights` of a recipe's `median_run`.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    return load_weights(name, int(row_of(name)["seed"]))
+    return load_weights(name, int(median_run(name)["seed"]))
 
 
 def load_weights(name: str, seed: int) -> tuple[nn.Module, float, float]:

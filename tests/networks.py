@@ -274,11 +274,11 @@ NETWORKS = {
         lambda x, last: last(x)[:, :, 0, 0], conv(10, 10, 6), says={HEAD: "6x6 convolution over the whole map"}
     ),
     "global maximum": head(
-        lambda x: F.max_pool2d(x, 6).flatten(1), fails={HEAD}, says={HEAD: "maximum", TWICE: "2 times"}
+        lambda x: F.max_pool2d(x, 6).flatten(1), fails={HEAD}, says={HEAD: "maximum", TWICE: "twice"}
     ),
     "global maximum as a function": head(lambda x: x.amax((2, 3)), fails={HEAD}, says={HEAD: "maximum"}),
     "adaptive maximum, then linear": head(
-        lambda x, fc: fc(F.adaptive_max_pool2d(x, 1).flatten(1)), nn.Linear(10, 10), says={TWICE: "2 times"}
+        lambda x, fc: fc(F.adaptive_max_pool2d(x, 1).flatten(1)), nn.Linear(10, 10), says={TWICE: "twice"}
     ),
     "maps, features and logits": head(lambda x: (x, x.flatten(1), mean(x))),
     "mean, then linear": head(lambda x, fc: fc(mean(x)), nn.Linear(10, 10), says={HEAD: "1 fully connected"}),
@@ -398,7 +398,7 @@ NETWORKS = {
     "channel shuffle": change(lambda: {"relu2": Shuffle()}),
     "linear for each pixel": change(lambda: {"point": ChannelsLast(8, 10)}, fields=FIELDS[:-1], fails={POINT, NEAR}),
     # Norms and activations.
-    "ghost batch norm": change(lambda: {"norm": Ghost()}, says={NORM: "1 times"}),
+    "ghost batch norm": change(lambda: {"norm": Ghost()}, says={NORM: "once"}),
     "group norm": normed(nn.GroupNorm(2, 4)),
     "instance norm": normed(nn.InstanceNorm2d(4, affine=True)),
     "layer norm": normed(nn.LayerNorm([4, 28, 28])),

@@ -11,12 +11,14 @@ from helpers.beyond.recipes import ConvNetRecipe
 from helpers.checkpoint import load_checkpoint, save_checkpoint
 from helpers.data import Batches, Split
 from helpers.files import write_whole
+from helpers.recipes import RECIPES, Recipe
 from helpers.train import History, fit
 
 NUM_EPOCHS = 4
 SGD = ConvNetRecipe(stages=((4,), (8,)), num_epochs=NUM_EPOCHS, lr=0.05, batch_size=64, dropout=0.2, shift=1, degrees=5)
 MUON = dataclasses.replace(SGD, muon_lr=0.05)
 DECAY = dataclasses.replace(SGD, cycle=0, lr_decay=0.9)
+LESSON = dataclasses.replace(RECIPES["lesson"], num_epochs=NUM_EPOCHS)
 
 
 class Cut(Exception):
@@ -92,6 +94,7 @@ def test_a_finished_run_is_not_trained_again(train, tmp_path, capsys):
 
 # Another value for each setting of a recipe. What a cycle does not use is tried without one.
 OTHER = {
+    "network": "BaselineNet",
     "stages": ((4,), (6,)),
     "num_epochs": 5,
     "lr": 0.07,
@@ -120,11 +123,13 @@ OTHER = {
 
 def test_every_setting_that_reaches_training_is_tried():
     assert OTHER.keys() == SGD.settings().keys() == {f.name for f in dataclasses.fields(ConvNetRecipe)} - {"num_views"}
+    assert LESSON.settings().keys() == {f.name for f in dataclasses.fields(Recipe)} <= OTHER.keys()
 
 
 @pytest.mark.parametrize(
     ("recipe", "name"),
-    [(recipe, name) for recipe in (SGD, MUON, DECAY) for name in OTHER if (recipe, name) != (DECAY, "num_epochs")],
+    [(recipe, name) for recipe in (SGD, MUON, DECAY) for name in OTHER if (recipe, name) != (DECAY, "num_epochs")]
+    + [(LESSON, "network"), (LESSON, "dropout")],
 )
 @pytest.mark.fault("checkpoint of other settings", "error names them, nothing loaded")
 def test_a_changed_setting_is_refused_by_its_name(train, tmp_path, recipe, name):

@@ -1,16 +1,19 @@
-"""Exercises: what their check says, and that solutions pass and empty answers get their sentence."""
+"""Exercises: what their check says, and that each of them takes the right answer and no other."""
 
+import ast
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 
-from helpers.exercises import check
+from helpers.exercises import HINTS, check
+from measure.machine import ROOT
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-SOLUTION, FOLDED = "# @title Solution", {"cellView": "form", "jupyter": {"source_hidden": True}}
-NOTEBOOKS = [path for path in sorted(FOLDER.glob("*.ipynb")) if SOLUTION in path.read_text(encoding="utf-8")]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[123]_*.ipynb"))
+FOLDED = r"<details><summary>Solution of exercise (\d)</summary>\n\n```python\n(.*)\n```\n\n</details>"
+SOLUTION = re.compile(FOLDED, re.DOTALL)
 
 RIGHT = [(26, 26, 0), (2.3, 2.3026, 0.01), (torch.tensor(3.0), 3, 0), ("a", "a", 0), ((1, 2), (1, 2), 0)]
 WRONG = [(25, 26, 0), (2.2, 2.3026, 0.01), ("many", 26, 0), (float("nan"), 1, 1), (torch.ones(3), 1, 0), ([], "a", 0)]
@@ -18,31 +21,84 @@ WRONG = [(25, 26, 0), (2.2, 2.3026, 0.01), ("many", 26, 0), (float("nan"), 1, 1)
 
 @pytest.mark.parametrize(("answer", "expected", "tolerance"), RIGHT)
 def test_a_right_answer_passes(answer, expected, tolerance, capsys):
-    check(answer, expected, "count again.", tolerance)
+    check("2.1", answer, expected, tolerance)
     assert capsys.readouterr().out == "PASS\n"
 
 
 @pytest.mark.parametrize(("answer", "expected", "tolerance"), WRONG)
 def test_a_wrong_answer_gets_the_hint_and_never_raises(answer, expected, tolerance, capsys):
-    check(answer, expected, "count again.", tolerance)
-    text = capsys.readouterr().out
-    assert "count again." in text and "PASS" not in text and text.count("\n") == 1
+    check("2.1", answer, expected, tolerance)
+    assert capsys.readouterr().out == f"Not yet: {HINTS['2.1']}\n"
 
 
 @pytest.mark.parametrize("answer", [..., None])
 def test_an_empty_answer_gets_its_sentence(answer, capsys):
-    check(answer, 26, "count again.")
-    assert capsys.readouterr().out.startswith("Nothing here yet: ")
+    check("2.1", answer, 26)
+    assert capsys.readouterr().out == "Nothing here yet: put your answer in place of the dots.\n"
+
+
+def cells_of(path: Path) -> list[tuple[str, str]]:
+    """Returns kind and source of each cell; a kernel without magics could run the code."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [(cell.cell_type, re.sub(r"^%.*$", "", cell.source, flags=re.MULTILINE)) for cell in cells]
+
+
+def exercises_of(path: Path) -> list[int]:
+    """Returns the places of the exercises among a notebook's cells."""
+    return [i for i, (kind, source) in enumerate(cells_of(path)) if kind == "code" and "\ncheck(" in source]
+
+
+def names_in(source: str, context: type) -> set[str]:
+    """Returns the names that a source reads (ast.Load) or makes (ast.Store)."""
+    tree = ast.parse(source)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+    if context is ast.Store:
+        names |= {statement.name for statement in tree.body if hasattr(statement, "name")}
+        names |= {alias.asname or alias.name for statement in tree.body for alias in getattr(statement, "names", [])}
+    return names
+
+
+def needed_by(path: Path, place: int) -> list[str]:
+    """Returns the code before an exercise that makes what it and its solution read, but no other training."""
+    cells = cells_of(path)
+    chosen, wanted = [], names_in(cells[place][1] + "\n" + SOLUTION.fullmatch(cells[place + 1][1])[2], ast.Load)
+    for kind, source in reversed(cells[:place]):
+        if kind != "code" or " = ..." in source or "fit(" in source:
+            continue
+        made = names_in(source, ast.Store)
+        if made & wanted or "sys.path" in source:
+            wanted = wanted - made | names_in(source, ast.Load)
+            chosen.insert(0, source)
+    return chosen
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_solutions_are_folded_and_pass_and_answers_are_empty(path):
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    solutions = [i for i, cell in enumerate(cells) if cell.source.startswith(SOLUTION)]
-    assert 3 <= len(solutions) <= 5
-    for i in solutions:
-        exercise, solution = cells[i - 1], cells[i]
-        assert " = ...\n" in exercise.source and "check(" in exercise.source
+def test_each_exercise_is_empty_and_its_solution_is_folded_below(path):
+    cells, places = nbformat.read(path, as_version=4).cells, exercises_of(path)
+    assert len(places) == 5
+    for number, i in enumerate(places, start=1):
+        exercise, name = cells[i], f"{path.name[0]}.{number}"
+        assert f'\ncheck("{name}", ' in exercise.source and HINTS[name] not in exercise.source
         assert "".join(output.text for output in exercise.outputs).startswith("Nothing here yet: ")
-        assert "".join(output.text for output in solution.outputs) == "PASS\n"
-        assert FOLDED.items() <= solution.metadata.items()
+        assert SOLUTION.fullmatch(cells[i + 1].source)[1] == str(number)
+    assert len(HINTS) == 15
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_each_exercise_takes_the_right_answer_alone(path, number, monkeypatch, capsys):
+    """Run in an own namespace after the cells that it needs: unanswered, with a wrong answer, with its solution."""
+    monkeypatch.chdir(path.parent)
+    place, names = exercises_of(path)[number], {}
+    for source in needed_by(path, place):
+        exec(source, names)
+    (_, exercise), (_, folded) = cells_of(path)[place : place + 2]
+    solution = SOLUTION.fullmatch(folded)[2]
+    answer, rest = exercise.partition(" = ...\n")[::2]
+    said = []
+    for line in ("", f"{answer} = -12345\n", f"{solution}\n"):
+        capsys.readouterr()
+        exec(f"{answer} = ...\n{line}{rest}", names)
+        said.append(capsys.readouterr().out.strip())
+    hint = HINTS[f"{path.name[0]}.{number + 1}"]
+    assert said == ["Nothing here yet: put your answer in place of the dots.", f"Not yet: {hint}", "PASS"]

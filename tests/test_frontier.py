@@ -48,7 +48,7 @@ def test_our_measured_recipes_are_named_and_the_others_too(drawn, show):
     measured = {name for name in ALL_RECIPES if name != "baseline" and finished(name)}
     assert len(measured) >= 4
     timed = measured & {row["recipe"] for row in read_table("times")}
-    assert names >= (measured if show is frontier.show_parameters else timed) and "notebook" in names
+    assert names >= (measured if show is frontier.show_parameters else timed) and "lesson" in names
     column, largest = ("parameters", frontier.LARGEST) if show is frontier.show_parameters else ("seconds", 1e9)
     others = {row["name"] for row in read_table("published") if row[column] and float(row[column]) < largest}
     assert names >= others and others

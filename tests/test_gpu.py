@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
 
+from helpers.beyond.augment import evaluate_views
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Batches, Split
 from helpers.own_digit.photo import predict_digit
@@ -60,7 +61,7 @@ def test_recipes_score_as_on_the_cpu(gpu, on_both, digits, name):
         gpu.waits.clear()
         trained, waits = train_epoch(model, batches, *optimizer), list(gpu.waits)
         views = Batches(digits, 220, MEAN, STD, augment=recipe.augment(), device=device)
-        return waits, trained, evaluate(model, views), evaluate(model, views, num_views=2)
+        return waits, trained, evaluate(model, views), evaluate_views(model, views, num_views=2)
 
     (_, *on_cpu), (waits, *on_gpu) = on_both(scores)
     assert on_gpu == on_cpu
@@ -76,13 +77,18 @@ def test_training_waits_once_in_50_steps(gpu, digits, num_steps):
     assert len(gpu.waits) == num_steps // 50 + 2, gpu.waits  # for the loss that the bar shows, and at the end
 
 
-@pytest.mark.parametrize(("batch_size", "num_views", "num_waits"), [(220, 1, 2), (20, 1, 2), (220, 2, 3), (20, 2, 3)])
-def test_evaluation_waits_for_its_result_alone(gpu, digits, batch_size, num_views, num_waits):
+@pytest.mark.parametrize("batch_size", [220, 20])
+@pytest.mark.parametrize(
+    ("score", "num_waits"),
+    [(evaluate, 2), (partial(evaluate_views, num_views=1), 2), (partial(evaluate_views, num_views=2), 3)],
+    ids=["no views", "1 view", "2 views"],
+)
+def test_evaluation_waits_for_its_result_alone(gpu, digits, batch_size, score, num_waits):
     recipe = ALL_RECIPES["lesson"]
     model, *_ = recipe.set_up(digits, MEAN, STD, seed=0, device=gpu.device)
     views = Batches(digits, batch_size, MEAN, STD, augment=recipe.augment(), device=gpu.device)
     gpu.waits.clear()
-    evaluate(model, views, num_views)
+    score(model, views)
     # For the loss and the number of hits, and once to compare the labels of two views.
     assert len(gpu.waits) == num_waits, gpu.waits
 
@@ -124,7 +130,7 @@ def test_checkpoints_move_between_cpu_and_gpu(gpu, train, tmp_path, capsys, old,
     assert len(history.train) == 3 and history.train[2].loss < history.train[0].loss
 
 
-@pytest.mark.parametrize("name", ["notebook", "fastest"])  # SGD and Muon
+@pytest.mark.parametrize("name", ["lesson", "fastest"])  # SGD and Muon
 def test_own_network_trains_as_on_the_cpu(on_both, digits, name):
     recipe = replace(ALL_RECIPES[name], batch_size=32)
 

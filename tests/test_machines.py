@@ -48,7 +48,8 @@ RELOADING = (
 %autoreload 2
 import os
 from helpers import files
-module = root / "helpers" / "files.py"
+from pathlib import Path
+module = Path(files.__file__)
 text = module.read_text(encoding="utf-8")
 """,
     """
@@ -164,7 +165,7 @@ def test_an_edited_helper_is_loaded_again(copy, tmp_path):
 @pytest.mark.fault("no git, a zip download", "runs; what needs git says so")
 def test_without_git_everything_else_works(copy, tmp_path):
     table, _ = finish(start(copy, "measure.sweep", PATH=str(tmp_path)))
-    assert "| notebook | 14,986 | 7 |" in table
+    assert "| lesson | 14,986 | 7 |" in table
     made = start(copy, "measure.sweep", "fastest", "--seeds", "0-1", "--split", "test", PATH=str(tmp_path))
     assert "| fastest |" in finish(made)[0]  # recorded already, nothing to do
     colab = start(copy, "tools.colab", PATH=str(tmp_path))
@@ -204,6 +205,12 @@ def test_a_training_cell_needs_setup_and_data_only(after_setup_and_data, part, m
     names = dict(after_setup_and_data)
     for source in code(part)[: code(part).index(training) + 1] if part == "11" else [training]:
         exec(source, names)
+    if part == "7":  # what the cell writes out is what the recipe says
+        probe = names["recipe"].optimizer(names["LessonNet"]())
+        schedule = names["recipe"].scheduler(probe, names["num_steps"])
+        assert names["optimizer"].defaults == probe.defaults
+        assert names["scheduler"].state_dict().keys() == schedule.state_dict().keys()
+        assert names["scheduler"]._schedule_phases == schedule._schedule_phases
 
 
 @pytest.mark.fault("a restart, then any section", "runs after sections 1 and 2, with recorded weights")

@@ -8,7 +8,7 @@ from torchsummary import summary
 from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.beyond.shared import SharedBatchNorm2d, SharedConv2d
-from helpers.model import BaselineNet, count_parameters, to_device
+from helpers.model import BaselineNet, LessonNet, count_parameters, to_device
 from helpers.own_network.receptive_field import receptive_field
 from helpers.own_network.scorecard import count_used
 
@@ -25,8 +25,13 @@ GIVEN_TABLE = """\
 """
 
 
-def our_net() -> ConvNet:
+def our_net() -> LessonNet:
     return ALL_RECIPES["lesson"].model()
+
+
+def our_conv_net() -> ConvNet:
+    """The same network in the words of the records."""
+    return ConvNet((((8, 4),), (16, 16), (16, 24, 24)), unpadded=(0, -2, -1), dropout=0.05)
 
 
 def test_baseline_prints_the_given_table(capsys):
@@ -42,6 +47,33 @@ def test_our_parameter_count_agrees_with_torchsummary(capsys):
     summary(model, (1, 28, 28), device="cpu")
     assert f"Total params: {count_parameters(model):,}\n" in capsys.readouterr().out
     assert count_parameters(model) < 15_000
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_the_lessons_network_is_a_conv_net_to_the_last_bit(mode):
+    models = []
+    for make in (LessonNet, our_conv_net):
+        torch.manual_seed(0)
+        models.append(make())
+    written, made = models[0], models[1].layers
+    assert [type(layer) for layer in written] == [type(layer) for layer in made]
+    images = torch.randn(64, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    logits = []
+    for model in (written, made):
+        model.train()(images[:32])  # moves the running statistics away from where they begin
+        torch.manual_seed(2)  # for dropout
+        logits.append(getattr(model, mode)()(images))
+        logits[-1].square().mean().backward()
+    assert torch.equal(*logits)
+    state, other = written.state_dict(), made.state_dict()
+    assert state.keys() == other.keys() and all(torch.equal(state[key], other[key]) for key in state)
+    assert all(torch.equal(p.grad, q.grad) for p, q in zip(written.parameters(), made.parameters(), strict=True))
+
+
+def test_the_lessons_network_is_a_list_of_layers_whose_dropout_the_recipe_sets():
+    assert isinstance(our_net(), LessonNet) and len(list(our_net())) == len(our_conv_net().layers)
+    assert [layer.p for layer in LessonNet(0.3) if isinstance(layer, nn.Dropout2d)] == [0.3]
+    assert [layer.p for layer in our_net() if isinstance(layer, nn.Dropout2d)] == [ALL_RECIPES["lesson"].dropout]
 
 
 def test_shared_weights_count_once():

@@ -13,7 +13,7 @@ from helpers.data import Batches, Split
 from helpers.own_digit.photo import answer, predict_digit, read_digit, read_photo
 from helpers.own_digit.scribble import is_scribble
 from helpers.train import evaluate
-from measure import photos, scribbles
+from measure import picture_folder, train_scribble
 from measure.weights import trained
 from tests import pictures
 
@@ -51,7 +51,7 @@ def test_size_place_margin_and_polarity_do_not_matter(digits, invert):
 
 @pytest.fixture(scope="module")
 def network():
-    """The notebook's network with its recorded weights, and what normalizes its images."""
+    """The lesson's network with recorded weights, and what normalizes its images."""
     return trained("lesson")
 
 
@@ -86,11 +86,11 @@ def test_doubtful_pictures_are_called_so(network, kind):
 
 
 def test_scribbles_are_told_from_digits(mnist, monkeypatch):
-    digits, drawn = mnist[1].images[:300], scribbles.scribbles(5, seed=2)
+    digits, drawn = mnist[1].images[:300], train_scribble.scribbles(5, seed=2)
     assert sum(map(is_scribble, digits)) <= 3 and sum(map(is_scribble, drawn)) >= 14
-    monkeypatch.setattr(scribbles, "STEPS", 20)
-    monkeypatch.setattr(scribbles, "BATCH", 24)
-    model = scribbles.train(digits[20:], drawn)
+    monkeypatch.setattr(train_scribble, "STEPS", 20)
+    monkeypatch.setattr(train_scribble, "BATCH", 24)
+    model = train_scribble.train(digits[20:], drawn)
     assert model(digits[:20, None] / 255).mean() < model(drawn[:, None] / 255).mean()
 
 
@@ -109,14 +109,14 @@ def test_pictures_of_people_are_scored_by_kind(digits, tmp_path, monkeypatch, ca
     for i, digit in enumerate(digits[:4]):
         Image.fromarray(np.pad(enlarge(digit, 6), 40)).save(tmp_path / f"{i}.png")
     (tmp_path / "labels.csv").write_text("file,label,kind\n0.png,7,good\n1.png,2,good\n2.png,5,wrong\n9.png,5,wrong\n")
-    monkeypatch.setattr("sys.argv", ["photos", str(tmp_path)])
-    photos.main()
+    monkeypatch.setattr("sys.argv", ["picture_folder", str(tmp_path)])
+    picture_folder.main()
     said = capsys.readouterr().out
-    assert re.search(r"good +2 of +2, 0 of them with a doubt\nwrong +0 of +2", said)
+    assert re.search(r"good +2 of +2, 0 of them flagged\nwrong +0 of +2", said)
     assert "2.png: 5 read as 1" in said and "9.png: " in said
     (tmp_path / "labels.csv").unlink()
     with pytest.raises(SystemExit):
-        photos.main()
+        picture_folder.main()
     assert "labels.csv is missing: it names each picture" in capsys.readouterr().err
 
 

@@ -7,6 +7,8 @@ import torch
 from matplotlib.figure import Figure
 
 from helpers import plot
+from helpers.plot import curves, diagrams, images
+from helpers.plot.figure import BLUE, GRAY, ORANGE
 
 
 @pytest.fixture
@@ -19,14 +21,14 @@ def drawn(monkeypatch):
         figures.append(Figure())
         yield figures[-1].subplots(**grid)
 
-    monkeypatch.setattr(plot, "drawing", drawing)
+    for module in (curves, diagrams, images):
+        monkeypatch.setattr(module, "drawing", drawing)
     return figures
 
 
 @pytest.mark.parametrize(
     ("factor", "marker", "color", "fill"),
-    [(1.09, "o", plot.GRAY, "none"), (1.11, ">", plot.ORANGE, "full"), (0.92, "o", plot.GRAY, "none")]
-    + [(0.90, "<", plot.BLUE, "full")],
+    [(1.09, "o", GRAY, "none"), (1.11, ">", ORANGE, "full"), (0.92, "o", GRAY, "none")] + [(0.90, "<", BLUE, "full")],
 )
 def test_a_mean_within_the_noise_is_hollow_and_others_point_where_they_lie(drawn, factor, marker, color, fill):
     runs = [1.5 * factor, 2 * factor, 2.5 * factor]

@@ -132,7 +132,7 @@ def test_fields_of_our_networks_are_those_measured(name):
 
 
 def test_larger_images_have_larger_maps_and_the_same_fields():
-    body = list(ALL_RECIPES["lesson"].model().layers)[:-2]
+    body = list(ALL_RECIPES["lesson"].model())[:-2]
     small, large = (receptive_field(nn.Sequential(*body), size) for size in (28, 45))
     assert [a._replace(output_size=0) for a in small] == [b._replace(output_size=0) for b in large]
     with torch.no_grad():

@@ -130,7 +130,7 @@ def test_operators_that_are_called_themselves_count_as_functions():
         return torch.ops.aten.dropout.default(x, 0.3, True).mean((2, 3))
 
     lines = lines_of(Net(forward, conv=nn.Conv2d(1, 10, 3)))
-    assert [lines[name].reason for name in ("batch norm", "dropout")] == ["1 times", "rates [0.3]"]
+    assert [lines[name].reason for name in ("batch norm", "dropout")] == ["once", "rates [0.3]"]
     assert lines["dropout stays on in eval mode"].reason.startswith("dropout: give it training=")
     assert lines["bias before batch norm"].reason.startswith("conv2d: the norm takes it away, bias=False saves 10")
 

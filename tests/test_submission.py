@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from helpers.own_network.submission import main
+from helpers.own_network.__main__ import main
 
 SUBMISSION = """
 !pip install torchsummary
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_submission_is_one_line(tmp_path, monkeypatch, caps
 @pytest.mark.parametrize("argument", [[], ["net.py"], ["net.txt:Net()"], ["net.py:"]])
 def test_usage_is_said(monkeypatch, capsys, argument):
     monkeypatch.setattr(sys, "argv", ["submission", *argument])
-    assert main() == 2 and "usage: python -m helpers.own_network.submission FILE:EXPRESSION" in capsys.readouterr().err
+    assert main() == 2 and "usage: python -m helpers.own_network FILE:EXPRESSION" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_named(monkeypatch, capsys):

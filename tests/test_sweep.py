@@ -11,14 +11,17 @@ import pytest
 import torch
 from scipy.stats import ttest_1samp
 
+from helpers.beyond.augment import evaluate_views
 from helpers.beyond.recipes import ALL_RECIPES, ConvNetRecipe
 from helpers.data import Split, load_mnist, mean_and_std
 from helpers.model import count_parameters
-from helpers.train import evaluate, fit
+from helpers.recipes import Recipe
+from helpers.train import fit
 from measure import peers, remake, results, sweep, weights
 from measure.variants import VARIANTS
 
 TOY = ConvNetRecipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
+LESSON_TOY = {"network": "LessonNet", "num_epochs": 2, "lr": 0.05}
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -103,7 +106,7 @@ def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
     sweep_main(small, *words, "--seeds", "100-101")
     first, second = results.read_table("trials")
     assert first == row and second["seed"] == "101"
-    assert "| toy | stages=((2,), (3,)) lr=0.1 activation=SiLU |" in capsys.readouterr().out
+    assert "| toy | lr=0.1 stages=((2,), (3,)) activation=SiLU |" in capsys.readouterr().out
     assert not (results.RESULTS / "weights").exists()
 
 
@@ -115,6 +118,29 @@ def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
     assert "| toy | lr=0.1 batch_size=400 |" in results.trials(["toy"])
 
 
+def test_a_setting_that_the_lessons_recipes_lack_counts_as_a_difference(small):
+    plain = LESSON_TOY | {"shift": 1, "batch_size": 500, "lr": 0.07}
+    small.setattr(results, "ALL_RECIPES", {"toy": TOY, "lesson": Recipe(**plain)})
+    sweep_main(small, "toy", "--set", "lr=0.07", "--set", "orientations=4", "--seeds", "100")
+    assert "| toy | lr=0.07 orientations=4 |" in results.trials(["lesson", "toy"])
+
+
+def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
+    recipes = {"lesson": Recipe(**LESSON_TOY)}
+    for module in (sweep, results, remake, weights):
+        small.setattr(module, "ALL_RECIPES", recipes)
+    small.setitem(results.SEEDS, "lesson", [0])
+    sweep_main(small, "lesson", "--split", "test")
+    (row,) = results.read_results("lesson")
+    assert row["settings"] == str(recipes["lesson"]) and results.recipe_of(row) == recipes["lesson"]
+    assert row["parameters"] == "14986" and row["views_accuracy"] == row["views_loss"] == ""
+    small.setattr("sys.argv", ["remake", "lesson"])
+    assert remake.main() == 0 and "1 of 1 runs are the same" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        sweep_main(small, "lesson", "--set", "muon_lr=0.1")
+    assert "lesson has no setting muon_lr" in capsys.readouterr().err and results.read_table("trials") == []
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
@@ -124,7 +150,8 @@ def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
         (["--seeds", "0-1", "--split", "test"], "seed 1 is not one of the test split"),
         (["--seeds", "100", "--split", "test"], "seed 100 is not one of the test split"),
         (["--set", "lr=0.1", "--split", "test"], "finished recipes only"),
-        (["--set", "rate=0.1"], "settings are stages, num_epochs, lr,"),
+        (["--set", "rate=0.1"], "settings are num_epochs, lr, batch_size,"),
+        (["--set", "network=BaselineNet"], "settings are num_epochs, lr, batch_size,"),
         (["--set", "lr"], "not SETTING=VALUE"),
         (["--set", "lr=fast"], "lr is a number, got 'fast'"),
         (["--set", "separable=yes"], "separable is True or False, got 'yes'"),
@@ -140,8 +167,7 @@ def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
 SCRIPT = """
 import sys
 from pathlib import Path
-from helpers.train import evaluate, fit
-from measure import remake, results, sweep
+from measure import results, sweep
 from helpers.data import Split, load_mnist
 from tests.test_sweep import TOY
 
@@ -192,10 +218,10 @@ def test_a_killed_sweep_goes_on_and_two_at_once_share_the_runs(tmp_path, monkeyp
 
 @pytest.fixture
 def captured(small):
-    """What `fit` and the final scoring receive in a run."""
+    """What `fit` and the scoring over views receive in a run."""
     seen = []
     small.setattr(sweep, "fit", lambda *args, **settings: seen.append(args) or fit(*args, **settings))
-    small.setattr(sweep, "evaluate", lambda *args: seen.append(args) or evaluate(*args))
+    small.setattr(sweep, "evaluate_views", lambda *args: seen.append(args) or evaluate_views(*args))
     return seen
 
 
@@ -230,20 +256,6 @@ def test_final_views_are_augmented_and_as_many_as_the_recipe_says(captured):
     (one, _), (two, _) = next(iter(views)), next(iter(views))
     assert not torch.equal(one, two)
     assert views.generator.initial_seed() == 5
-
-
-def test_augmentation_fades_over_the_last_epochs(mnist):
-    split = Split(mnist[0].images[:1000], mnist[0].labels[:1000])
-    batches = dataclasses.replace(TOY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
-    seen = []
-    batches.augment = lambda images, generator, strength: seen.append(strength) or images
-    for _ in range(3):
-        list(batches)
-    other = dataclasses.replace(TOY, num_epochs=4, fade=2).train_batches(split, 0, 1, 0, "cpu")
-    other.load_state_dict(batches.state_dict())
-    other.augment = batches.augment
-    list(other)
-    assert seen == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
 
 
 def test_rows_name_the_instruction_set_and_other_columns_are_refused(small):
@@ -415,7 +427,7 @@ def test_results_are_of_committed_code_and_final_epochs(name):
         assert row["commit"] and not row["commit"].endswith("-changed")
         assert len(row["accuracies"].split()) == ALL_RECIPES[name].num_epochs == int(row["epochs"])
         assert row["losses"].split()[-1] == row["loss"] and row["accuracies"].split()[-1] == row["accuracy"]
-        assert bool(row["views_accuracy"]) == (ALL_RECIPES[name].num_views > 1)
+        assert bool(row["views_accuracy"]) == (results.num_views_of(ALL_RECIPES[name]) > 1)
 
 
 def test_every_variant_was_run_with_three_seeds_or_more():

@@ -26,7 +26,7 @@ def times_main(monkeypatch, *words):
 
 def test_a_gpu_has_rows_of_its_own_and_the_same_again_takes_a_rows_place(monkeypatch, folder, capsys):
     committed = results.read_table("times")
-    times_main(monkeypatch, "fastest", "notebook")
+    times_main(monkeypatch, "fastest", "lesson")
     monkeypatch.setattr(times, "describe", lambda device: CPU | {"device": "Tesla T4"})
     times_main(monkeypatch, "fastest")
     monkeypatch.setattr(times, "time_runs", lambda recipe, *args: ([0.3, 0.1, 0.2, 0.2], 99.0))
@@ -38,7 +38,7 @@ def test_a_gpu_has_rows_of_its_own_and_the_same_again_takes_a_rows_place(monkeyp
         [row[key] for key in ("recipe", "device", "seconds", "least", "most", "n")] for row in rows[len(others) :]
     ] == [
         ["fastest", "cpu x86_64", "2.5", "1.0", "3.0", "3"],
-        ["notebook", "cpu x86_64", "2.5", "1.0", "3.0", "3"],
+        ["lesson", "cpu x86_64", "2.5", "1.0", "3.0", "3"],
         ["fastest", "Tesla T4", "0.2", "0.1", "0.3", "4"],
     ]
     assert "fastest       0.2 s for its  2 epochs (0.1 to 0.3, n = 4)   Tesla T4" in capsys.readouterr().out

@@ -1,6 +1,5 @@
 """The training step, the scores, and runs that end early. Real digits, a small network."""
 
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.beyond.conv_net import ConvNet
-from helpers.data import Batches, Split, random_warp
+from helpers.data import Batches, Split
 from helpers.train import History, evaluate, fit, predict, set_seed, train_epoch
 
 
@@ -81,22 +80,6 @@ def test_evaluate_changes_nothing_and_batch_size_does_not_matter(digits):
     small, large = evaluate(model, batches(digits, 7)), evaluate(model, batches(digits, 300))
     assert small.correct == large.correct and small.loss == pytest.approx(large.loss, rel=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-
-
-def test_evaluate_takes_the_mean_logits_over_views(digits):
-    model, optimizer = make()
-    for _ in range(10):  # an untrained network answers alike to any view
-        train_epoch(model, batches(digits), optimizer)
-
-    def views():
-        return batches(digits, augment=partial(random_warp, degrees=20))
-
-    passes, one = views(), batches(digits)
-    logits = (predict(model, passes)[0] + predict(model, passes)[0]) / 2
-    expected = F.cross_entropy(logits, digits.labels.long()).item()
-    assert evaluate(model, views(), num_views=2).loss == pytest.approx(expected, rel=1e-6)
-    assert evaluate(model, views()).loss != pytest.approx(expected, rel=1e-3)
-    assert evaluate(model, one, num_views=3).loss == pytest.approx(evaluate(model, one).loss, rel=1e-6)
 
 
 def test_predict_keeps_the_order(digits):
@@ -200,18 +183,9 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(digits):
         fit(model, batches(digits), batches(digits), 1, optimizer)
 
 
-def test_shuffled_batches_have_no_views(digits):
-    model, _ = make()
-    with pytest.raises(ValueError, match="one order, these are shuffled"):
-        evaluate(model, batches(digits, shuffle=True), num_views=2)
-    pairs = [(image.view(1, 28, 28) / 255, int(label)) for image, label in zip(*digits)]
-    loader = torch.utils.data.DataLoader(pairs, 50, shuffle=True)
-    with pytest.raises(ValueError, match="changed it between two passes"):
-        evaluate(model, loader, num_views=2)
-    with pytest.raises(ValueError, match="num_views must be at least 1"):
-        evaluate(model, batches(digits), num_views=0)
+def test_no_batches_are_refused():
     with pytest.raises(ValueError, match="no batches"):
-        predict(model, iter([]))
+        predict(make()[0], iter([]))
 
 
 def test_training_seconds_are_without_the_scoring(digits, monkeypatch):

@@ -4,16 +4,16 @@ import pytest
 
 from helpers.beyond.recipes import ALL_RECIPES
 from measure import verify, weights
-from measure.weights import row_of
+from measure.weights import median_run
 
 
 @pytest.mark.parametrize("name", ALL_RECIPES)
 def test_weights_score_what_their_row_says(mnist, name):
-    assert verify.difference(row_of(name), mnist[1]) <= 1
+    assert verify.difference(median_run(name), mnist[1]) <= 1
 
 
 def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys, tmp_path):
-    row = row_of("accurate")
+    row = median_run("accurate")
     changed = row | {"accuracy": f"{float(row['accuracy']) - 0.02:.2f}"}
     lost = row | {"seed": "77"}
     monkeypatch.setattr(verify, "read_results", lambda name: [row, changed, lost])
@@ -29,17 +29,17 @@ def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys, t
 
 
 def test_views_are_those_of_the_runs_seed(mnist, monkeypatch):
-    row, seen = row_of("accurate"), []
+    row, seen = median_run("accurate"), []
     score = type("Score", (), {"accuracy": float(row["views_accuracy"]), "total": 10_000})
-    monkeypatch.setattr(verify, "evaluate", lambda model, batches, number: seen.append((batches, number)) or score)
+    monkeypatch.setattr(verify, "evaluate_views", lambda *args: seen.append(args) or score)
     assert verify.difference(row, mnist[1], views=True) == 0
-    ((batches, number),) = seen
+    ((_, batches, number),) = seen
     assert number == ALL_RECIPES["accurate"].num_views and batches.generator.initial_seed() == int(row["seed"])
     assert batches.augment.keywords == ALL_RECIPES["accurate"].augment().keywords
 
 
 def test_views_that_another_device_drew_are_left_out_and_counted(monkeypatch, capsys):
-    row = row_of("accurate")
+    row = median_run("accurate")
     monkeypatch.setattr(verify, "read_results", lambda name: [row, row | {"device": "some GPU"}])
     monkeypatch.setattr(verify, "failures", lambda rows, views: iter(()) if rows == [row] else 1 / 0)
     monkeypatch.setattr("sys.argv", ["verify", "accurate", "--views"])

@@ -7,7 +7,7 @@
   const digits = DATA.digits.map((digit) => ({...digit, image: mnist.bytes(digit.image)}));
   const KINDS = {conv: "convolution", norm: "batch norm", relu: "ReLU", silu: "SiLU", max_pool: "max pooling",
                  avg_pool: "average pooling", linear: "fully connected", flatten: "scores"};
-  const GAP = 1, TILE = 56, PURPLE = [190, 145, 255], ORANGE = [255, 165, 60];
+  const GAP = 1, TILE = 56, PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the largest; zero is white
   const HINT = at("value").textContent;
   let network = null, image = null, maps = [], rows = [], pointed = null;
 
@@ -70,7 +70,7 @@
       for (let y = 0; y < height; y++) for (let x = 0; x < width; x++, n++) {
         const share = Math.sqrt(Math.abs(data[n]) / top), to = 4 * ((above + y) * picture.width + left + x);
         const color = data[n] > 0 ? PURPLE : ORANGE;  // as in the notebooks
-        for (let i = 0; i < 3; i++) pixels[to + i] = color[i] * share;
+        for (let i = 0; i < 3; i++) pixels[to + i] = 255 + (color[i] - 255) * share;
         pixels[to + 3] = 255;
       }
     }

@@ -11,7 +11,7 @@ from helpers.data import Batches, load_mnist
 from helpers.files import write_whole
 from helpers.own_digit.pad import network_of, script
 from helpers.train import predict
-from measure.weights import row_of, trained
+from measure.weights import median_run, trained
 
 PAGE = Path(__file__).resolve().parents[1] / "demo" / "index.html"
 NETWORKS = ("lesson", "smallest", "accurate")
@@ -25,7 +25,7 @@ def written() -> str:
     digits, networks = [_digit(test.images, test.labels, index) for index in firsts], {}
     for name in NETWORKS:
         model, mean, std = trained(name)
-        accuracy = float(row_of(name)["accuracies"].split()[-1])  # of one view, as the page's
+        accuracy = float(median_run(name)["accuracies"].split()[-1])  # of one view, as the page's
         networks[name] = network_of(model, mean, std) | {"accuracy": f"{accuracy:.2f}"}
         with torch.inference_mode():
             logits, labels = predict(model, Batches(test, 1000, mean, std))

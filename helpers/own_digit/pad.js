@@ -139,10 +139,10 @@ mnist.pad = (parent, changed) => {
   return {give};
 };
 
-// Shows values from 0 to 1 on a canvas, as gray pixels.
+// Shows values from 0 to 1 on a canvas, as ink on paper.
 mnist.show = (canvas, values, side) => {
   const context = canvas.getContext("2d"), picture = context.createImageData(side, side);
-  values.forEach((value, i) => picture.data.set([255 * value, 255 * value, 255 * value, 255], 4 * i));
+  values.forEach((value, i) => picture.data.set([...new Array(3).fill(255 - 255 * value), 255], 4 * i));
   context.putImageData(picture, 0, 0);
 };
 

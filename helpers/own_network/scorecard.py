@@ -82,20 +82,25 @@ def grade_techniques(model: nn.Module) -> list[Line]:
     rates = [call.arguments["p"] for call in training.calls if call.kind == "dropout"]
     whole = [call for call, view in seen_by.items() if call in view.ends and call.kind in MAXIMUM]
     pools = [call for call in seen_by if call.kind in MAXIMUM[:2] and call not in whole]
-    times = f"{len(pools)} times" + ", and a maximum over the whole map, which does not count" * bool(whole)
+    counted = times(len(pools)) + ", and a maximum over the whole map, which does not count" * bool(whole)
     after = [call in pools for call in reversed(seen_by) if call in [*convs, *pools]].index(True) if pools else 2
     near = f"{after} convolutions after the last one, asked 2" if pools else "there is none, see above"
     return [
         Line("convolutions with padding", any(wide), f"{wide.count(True)} {of_all}"),
         Line("convolutions without padding", not all(wide), f"{wide.count(False)} {of_all}, 1x1 not counted"),
         Line("1x1 convolution", bool(points), f"{len(points)} {of_all}"),
-        Line("batch norm", bool(norms), f"{len(norms)} times"),
+        Line("batch norm", bool(norms), times(len(norms))),
         Line("dropout", bool(rates), f"rates {rates}" if rates else "none"),
-        Line("max pooling twice", len(pools) == 2, times),
+        Line("max pooling twice", len(pools) == 2, counted),
         Line("max pooling not near the output", after >= 2, near),
         _head(evaluation, seen_by),
         *_advice(training, evaluation, [call for call in points if call in padded]),
     ]
+
+
+def times(count: int) -> str:
+    """Returns how often something is used, in words."""
+    return {0: "not used", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _head(record: Trace, seen_by: dict[Call, View]) -> Line:

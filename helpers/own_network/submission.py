@@ -1,7 +1,6 @@
 """Reads a network out of a student's file; the rest of it is not run, such as its download and training."""
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +8,6 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-from helpers.own_network.receptive_field import receptive_field, table
-from helpers.own_network.scorecard import count_used, grade_techniques
-from helpers.own_network.trace import trace
-
-ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -71,28 +65,3 @@ def _is_constant(node: ast.stmt) -> bool:
     except (ValueError, TypeError, SyntaxError):
         return False
     return True
-
-
-def main() -> int:
-    """Prints what a network of a submission does, what its layers see, and its scorecard."""
-    if len(sys.argv) != 2 or not (match := ARGUMENT.fullmatch(sys.argv[1])):
-        print("usage: python -m helpers.own_network.submission FILE:EXPRESSION, such as net.py:Net()", file=sys.stderr)
-        return 2
-    try:
-        model = load(*match.groups())
-        for call in trace(model).calls:
-            print(f"{call.kind:20} {call.name:30} -> {tuple(call.tensor.shape)}")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for part in (lambda: [table(receptive_field(model))], lambda: [*grade_techniques(model), "", count_used(model)[1]]):
-        try:
-            print("", *part(), sep="\n")
-        except ValueError as error:
-            print(error)
-    print("\nWhat it reaches was not tried: training decides on its accuracy.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,23 +1,26 @@
-"""What all figures have in common: colors, a frame that shows or saves, and where matplotlib draws."""
+"""What all figures have in common: colors and a frame that shows or saves."""
 
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from IPython.display import Image, display
-
-# A backend that the user's shell names may not exist here; matplotlib would then not even be imported.
-if not os.environ.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
-    os.environ.pop("MPLBACKEND", None)
-
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, told apart by color-blind readers.
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
 GRAY = "#888888"
+SIGNED = colormaps["PuOr"]  # numbers from -1 to 1: orange, white at zero, purple; the page to draw on has the same
 File = Path | str | None
+
+
+class Picture(Image):
+    """A picture that is called by its alt text where a notebook holds plain text: VS Code reads that out."""
+
+    def __repr__(self) -> str:
+        return self.alt or super().__repr__()
 
 
 @contextmanager
@@ -31,4 +34,4 @@ def drawing(width: float, height: float, title: str, path: File, **grid) -> Iter
         return
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=100, facecolor="white")
-    display(Image(picture.getvalue(), format="png", alt=title))
+    display(Picture(picture.getvalue(), format="png", alt=title))

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from helpers.plot.figure import ORANGE, File, drawing
+from helpers.plot.figure import ORANGE, SIGNED, File, drawing
 
 
 def show_images(
@@ -69,22 +69,27 @@ def show_numbers(
             _write_numbers(axis, array, name, limit, digits)
 
 
-def show_maps(rows: dict[str, Tensor], *, size: float = 0.42, title: str = "", path: File = None) -> None:
-    """Shows the maps of each layer in a row of its own.
+def show_maps(
+    rows: dict[str, Tensor], *, image: Tensor | None = None, size: float = 0.42, title: str = "", path: File = None
+) -> None:
+    """Shows the maps of each layer in a row of its own: zero is white, positive is purple, negative is orange.
 
-    A row with negative numbers is drawn orange below zero and purple above, any other one dark on light. All maps
-    of a row share one scale.
+    All maps of a row share one scale.
 
     Args:
         rows: maps (C, H, W) by the name of what made them.
+        image: what they were made of (H, W), shown in a row above them, as ink on paper.
         size: width of each map in inches.
     """
-    columns, side, cell = max(len(maps) for maps in rows.values()), 84, 96  # many sizes of maps divide 84
+    side, cell = 84, 96  # many sizes of maps divide 84
+    inks = {} if image is None else {"image": image.unsqueeze(0).float()}
+    rows = inks | rows
+    columns = max(len(maps) for maps in rows.values())
     picture = torch.ones(len(rows) * cell, columns * cell, 4)
-    for i, maps in enumerate(rows.values()):
-        limit = max(float(maps.abs().max()), 1e-12)
-        name, scaled = ("PuOr", (maps / limit + 1) / 2) if maps.min() < 0 else ("gray_r", maps / limit)
-        colors = torch.from_numpy(colormaps[name](scaled.numpy())).float()  # (C, H, W, 4)
+    for i, (name, maps) in enumerate(rows.items()):
+        scaled = maps / max(float(maps.abs().max()), 1e-12)
+        drawn = colormaps["gray_r"](scaled.numpy()) if name in inks else SIGNED((scaled.numpy() + 1) / 2)
+        colors = torch.from_numpy(drawn).float()  # (C, H, W, 4)
         wide = F.interpolate(colors.movedim(-1, 1), (side, side))  # (C, 4, side, side)
         for k, one in enumerate(F.pad(wide, (2, 2, 2, 2), value=0.6).movedim(1, -1)):
             picture[i * cell : i * cell + side + 4, k * cell : k * cell + side + 4] = one
@@ -121,7 +126,7 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 def _write_numbers(axis: Axes, values: Tensor, name: str, limit: float, digits: int) -> None:
     """Draws a small table of numbers as colored squares: orange below zero, white at zero, purple above."""
-    axis.imshow(values.numpy(), cmap="PuOr", vmin=-limit, vmax=limit)
+    axis.imshow(values.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
     for row, numbers in enumerate(values.tolist()):
         for column, number in enumerate(numbers):
             color = "white" if abs(number) > 0.7 * limit else "black"
