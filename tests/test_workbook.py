@@ -8,25 +8,25 @@ import pytest
 import torch
 
 from helpers.backprop import INPUTS, LEARNING_RATES, TARGETS, WEIGHTS
-from tools import workbook
-from tools.workbook import (
+from tools.workbook import PATH, write_workbook
+from tools.workbook_steps import (
     BAND_ROW,
     CELLS,
     COLUMNS,
     FIRST_BLOCK,
     FIRST_ROW,
     FORMULA_ROW,
+    FORMULAS,
     GIVEN,
     LESSON,
     NAME_ROW,
     NAMES,
-    PATH,
     RATE_ROW,
     RATES,
     STEPS,
     TABLE,
     TITLES,
-    write_workbook,
+    W,
 )
 
 with warnings.catch_warnings():
@@ -34,7 +34,6 @@ with warnings.catch_warnings():
     import formulas
 
 ITERATIONS = 2
-W = [f"w{k}" for k in range(1, 9)]
 BLOCKS = [FIRST_BLOCK + k * (len(COLUMNS) + 1) for k in range(len(LEARNING_RATES))]
 
 
@@ -159,7 +158,7 @@ def test_a_wrong_formula_is_found(name, tmp_path, monkeypatch):
     (step,) = [step for step in STEPS if name in step.formulas]
     wrong = step.formulas[name].replace("{a_h2}", "{a_h1}") if "h2/∂h2" in name else step.formulas[name] + " * 1.01"
     monkeypatch.setitem(step.formulas, name, wrong)
-    monkeypatch.setitem(workbook.FORMULAS, name, wrong)
+    monkeypatch.setitem(FORMULAS, name, wrong)
     solution = model_of(tmp_path / "book.xlsx").calculate()
     for check, measured in ((assert_lesson, lesson(solution)), (assert_table, table(solution, TABLE, 1))):
         with pytest.raises(AssertionError):
@@ -209,6 +208,19 @@ def test_steps_have_one_title_and_one_color_on_all_sheets(committed):
         assert {cell.fill.fgColor.rgb[2:] for cell in heads} == {step.color[1:]}
 
 
+def test_steps_stand_in_their_order():
+    """Down one panel, then down the next."""
+    assert sorted(TITLES, key=lambda k: TITLES[k][::-1]) == list(range(len(STEPS)))
+
+
+def test_no_name_or_formula_of_the_lesson_is_cut(committed):
+    """Next to a name and a formula stands a value, so their text cannot run on."""
+    sheet = committed[LESSON]
+    for row, column in CELLS.values():
+        for cell in (sheet.cell(row + 1, column - 1), sheet.cell(row + 1, column)):
+            assert len(cell.value) + cell.alignment.indent <= sheet.column_dimensions[cell.column_letter].width
+
+
 def test_heads_stay_in_sight_and_are_not_cut(committed):
     assert committed[LESSON].freeze_panes == "A3"
     for name in (TABLE, RATES):
@@ -220,10 +232,3 @@ def test_heads_stay_in_sight_and_are_not_cut(committed):
     for sheet in committed.worksheets:
         (title,) = [cell for cell in sheet[1] if cell.value]
         assert sheet.row_dimensions[1].height >= 1.4 * title.font.size
-
-
-def test_the_readme_counts_the_formulas(committed):
-    cells = [cell.value for sheet in committed for row in sheet.iter_rows() for cell in row]
-    numbers = [cell for cell in cells if str(cell).startswith("=") and "&" not in cell]
-    readme = (PATH.parents[1] / "README.md").read_text(encoding="utf-8")
-    assert f"all {len(numbers):,} formulas of the workbook that give a number" in readme

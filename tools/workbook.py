@@ -120,7 +120,7 @@ def _set_widths(sheet) -> None:
     """Sets the widths of each panel: names, formulas in words, values, and a gap."""
     for column in PANELS:
         sheet.set_column(column, column, 10)
-        sheet.set_column(column + 1, column + 1, 31 if column else 22)  # the chain rule's products are long
+        sheet.set_column(column + 1, column + 1, 33 if column else 22)  # for products of three
         sheet.set_column(column + 2, column + 2, 11)
         sheet.set_column(column + 3, column + 3, 2)
 
