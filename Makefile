@@ -49,9 +49,13 @@ page: $(READY)
 clean:
 	rm -rf .venv .venv-* build
 
+# The templates keep the alt texts of pictures, which jupyter nbconvert would leave out.
 $(READY): requirements.txt
 	python3 -m venv .venv
 	$(PYTHON) $(PIP) -r requirements.txt
+	mkdir -p .venv/etc/jupyter
+	printf '{"TemplateExporter": {"extra_template_basedirs": ["%s"]}}\n' "$(CURDIR)/tools/nbconvert" \
+		> .venv/etc/jupyter/jupyter_nbconvert_config.json
 	touch $(READY)
 
 $(TESTED): $(READY) requirements-test.txt

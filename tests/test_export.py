@@ -6,13 +6,15 @@ import sys
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, MarkdownExporter
 from nbformat import v4
 
 import tools.execute
 from measure.machine import ROOT
 from tools.execute import execute, lean
+from tools.export import PageExporter
 
+TEMPLATES = ROOT / "tools" / "nbconvert"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TITLES = ["A first picture", 'One & "another" <picture>']
 FIGURES = f"""
@@ -32,7 +34,7 @@ def text(*sources: str) -> nbformat.NotebookNode:
 
 
 def page_of(notebook: nbformat.NotebookNode) -> BeautifulSoup:
-    return BeautifulSoup(tools.execute.PageExporter().from_notebook_node(notebook)[0], "html.parser")
+    return BeautifulSoup(PageExporter().from_notebook_node(notebook)[0], "html.parser")
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +71,21 @@ def test_pictures_carry_their_alt_text_and_nothing_that_differs_between_machines
     assert all(set(output.data) == {"image/png", "text/plain"} for output in outputs)
 
 
-@pytest.mark.parametrize("template", ["classic", "basic"])
-def test_pictures_keep_their_alt_text_in_nbconvert(figures, template, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    page = BeautifulSoup(HTMLExporter(template_name=template).from_notebook_node(figures)[0], "html.parser")
+@pytest.mark.parametrize("template", ["lab", "classic", "basic", "reveal"])
+def test_pictures_keep_their_alt_text_in_nbconvert(figures, template):
+    """With the templates that make lets jupyter nbconvert find."""
+    exporter = HTMLExporter(template_name=template, extra_template_basedirs=[str(TEMPLATES)])
+    page = BeautifulSoup(exporter.from_notebook_node(figures)[0], "html.parser")
     assert [image["alt"] for image in page.find_all("img")] == TITLES
+
+
+def test_pictures_keep_their_alt_text_in_markdown(figures):
+    text, _ = MarkdownExporter(extra_template_basedirs=[str(TEMPLATES)]).from_notebook_node(figures)
+    assert re.findall(r"!\[(.*?)\]", text) == TITLES
+
+
+def test_make_tells_nbconvert_where_the_templates_are():
+    assert "$(CURDIR)/tools/nbconvert" in (ROOT / "Makefile").read_text() and (TEMPLATES / "lab").is_dir()
 
 
 def test_pictures_keep_their_alt_text_on_our_page(figures, pages):

@@ -1,4 +1,4 @@
-"""Training, scores, checkpoints and measurements on a GPU, which is only pretended: the results are the CPU's."""
+"""Training, scores, checkpoints and measurements on a GPU, which is only simulated: the results are the CPU's."""
 
 import re
 from dataclasses import replace
@@ -21,7 +21,7 @@ from helpers.own_network.scorecard import grade_techniques
 from helpers.train import evaluate, fit, predict, set_seed, train_epoch
 from measure import benchmark, sweep, times
 
-pytest_plugins = ["tests.pretended_gpu"]
+pytest_plugins = ["tests.simulated_gpu"]
 
 MEAN, STD = 0.1307, 0.3081
 TINY = {"stages": ((4,), (8,)), "unpadded": (0,)}

@@ -1,11 +1,6 @@
 """Figures from plain data: histories, tensors, tables. Each shows itself in a notebook, or is saved to a path."""
 
-import os
-
-# A backend that the user's shell names may not exist here; matplotlib would then not even be imported.
-if not os.environ.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
-    os.environ.pop("MPLBACKEND", None)
-
+import helpers.plot.backend  # noqa: F401  # before matplotlib is imported
 from helpers.plot.curves import (
     show_bars,
     show_curves,

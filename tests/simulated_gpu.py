@@ -1,4 +1,4 @@
-"""A GPU pretended on the CPU: it refuses what a real one refuses, notes where the host waits, and computes alike.
+"""A GPU simulated on the CPU: it refuses what a real one refuses, notes where the host waits, and computes alike.
 
 Its tensors report the device "meta". Torch's own tensors on that device have no values; these have.
 """
@@ -24,11 +24,11 @@ INDEXING = aten.index.Tensor, aten.index_put.default, aten.index_put_.default
 
 
 class GPUTensor(Tensor):
-    """A tensor on the pretended GPU; `values` is the one on the CPU that stands behind it."""
+    """A tensor on the simulated GPU; `values` is the one on the CPU that stands behind it."""
 
     is_meta = False  # or torch warns that a copy to it does nothing
     __torch_function__ = torch._C._disabled_torch_function_impl
-    __torch_dispatch__ = classmethod(lambda *_: NotImplemented)  # only `PretendedGPU` computes
+    __torch_dispatch__ = classmethod(lambda *_: NotImplemented)  # only `SimulatedGPU` computes
 
     @staticmethod
     def __new__(cls, values: Tensor) -> "GPUTensor":
@@ -75,7 +75,7 @@ class Generator(torch.Generator):
             super().set_state(torch.get_rng_state())
 
 
-class PretendedGPU(TorchDispatchMode):
+class SimulatedGPU(TorchDispatchMode):
     """Stands between torch and its operators while it is entered, and runs the GPU's on the CPU.
 
     Attributes:
@@ -134,14 +134,14 @@ def values_of(x: Tensor) -> Tensor:
 
 
 def is_on_gpu(x: Tensor) -> bool:
-    """Tells whether a tensor is on the pretended GPU."""
+    """Tells whether a tensor is on the simulated GPU."""
     return type(x) is GPUTensor
 
 
 def refuse_two_devices(func: torch._ops.OpOverload, args: Sequence, tensors: Sequence[Tensor]) -> None:
     """Raises what a GPU raises if an operator is given tensors of two devices, but for the few that may be."""
     if any(x.device == GPU and not is_on_gpu(x) for x in tensors):
-        raise NotImplementedError(f"{func}: a tensor without values, whose maker is not pretended")
+        raise NotImplementedError(f"{func}: a tensor without values, whose maker is not simulated")
     strangers = [x for x in tensors if not is_on_gpu(x)]
     if func in COPIES or len(strangers) in (0, len(tensors)):
         return
@@ -163,12 +163,12 @@ def makes_the_host_wait(func: torch._ops.OpOverload, args: Sequence, tensors: Se
 
 
 @pytest.fixture
-def gpu(monkeypatch) -> Iterator[PretendedGPU]:
+def gpu(monkeypatch) -> Iterator[SimulatedGPU]:
     """Pretends a GPU during a test; what the test runs on the CPU stays there."""
-    pretended, seed_cpu, num_threads = PretendedGPU(), torch.manual_seed, torch.get_num_threads()
+    simulated, seed_cpu, num_threads = SimulatedGPU(), torch.manual_seed, torch.get_num_threads()
 
     def manual_seed(seed: int) -> torch.Generator:
-        pretended.random.manual_seed(seed)
+        simulated.random.manual_seed(seed)
         return seed_cpu(seed)
 
     def made_there(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -180,8 +180,8 @@ def gpu(monkeypatch) -> Iterator[PretendedGPU]:
     for name in ("tensor", "as_tensor", "asarray"):  # on "meta", they throw the values away at once
         monkeypatch.setattr(torch, name, made_there(getattr(torch, name)))
     source = SimpleNamespace(
-        get_rng_state=lambda device: pretended.random.get_state(),
-        set_rng_state=lambda state, device: pretended.random.set_state(state),
+        get_rng_state=lambda device: simulated.random.get_state(),
+        set_rng_state=lambda state, device: simulated.random.set_state(state),
     )
     monkeypatch.setattr(torch, "meta", source, raising=False)  # where torch.get_device_module looks
     monkeypatch.setattr(torch, "Generator", Generator)
@@ -194,6 +194,6 @@ def gpu(monkeypatch) -> Iterator[PretendedGPU]:
     saved = 0, lambda storage: GPU.type if getattr(storage, "is_on_gpu", False) else None, lambda *_: None
     monkeypatch.setattr(torch.serialization, "_package_registry", [saved, *torch.serialization._package_registry])
     torch.set_num_threads(1)  # the operators are many and small
-    with pretended:
-        yield pretended
+    with simulated:
+        yield simulated
     torch.set_num_threads(num_threads)
