@@ -1,4 +1,5 @@
-"""The lesson: `data -> model -> train -> plot`, one module per step, and `backprop` for Part 1.
+"""The lesson: `data`, `model`, `train`, `recipes` and `plot` for Part 2, `backprop` for Part 1, `exercises` for all.
 
-Three rooms hold what a reader comes for by itself: `own_digit`, `own_network`, and `beyond` (records and variants).
+`checkpoint`, `download`, `files` and `progress` support them. Three subpackages are separate: `own_digit`,
+`own_network`, and `beyond` (records and variants).
 """

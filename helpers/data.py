@@ -1,4 +1,4 @@
-"""MNIST as tensors on the device, whole (55 MB): a batch is an index, augmentation is arithmetic on the batch."""
+"""MNIST as tensors on the device (55 MB). A batch is picked by index, and augmented as a whole."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -153,7 +153,7 @@ def random_grid(
     shear: float = 0,
     strength: float = 1,
 ) -> Tensor:
-    """Returns from where `random_warp` takes each pixel: (N, 2, H, W), x and y in -1..1.
+    """Returns the source position of each pixel for `random_warp`: (N, 2, H, W), x and y in -1..1.
 
     Args:
         strength: a factor of all bounds.

@@ -1,7 +1,10 @@
 """Files that are whole at every moment."""
 
 import os
+import time
 from pathlib import Path
+
+PATIENCE = 5  # seconds
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -13,6 +16,19 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        _replace(path, part)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _replace(path: Path, part: Path) -> None:
+    """Puts the new file in the place of the old one, which a virus scanner or a cloud folder may hold for a while."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            part.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)

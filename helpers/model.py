@@ -52,8 +52,8 @@ class LessonNet(nn.Sequential):
     Images (N, 1, 28, 28) -> logits (N, 10).
 
     Args:
-        dropout: probability that a map is dropped before the last convolution, whole (Tompson et al.,
-            arXiv:1411.4280): neighboring pixels are too alike for dropping them one by one to help.
+        dropout: probability of dropping a whole map before the last convolution. Single pixels are too similar to
+            their neighbors (Tompson et al., arXiv:1411.4280).
     """
 
     def __init__(self, dropout: float = 0.05):
@@ -92,8 +92,8 @@ def to_device(model: nn.Module, device: torch.device | str) -> nn.Module:
 
 def memory_format(device: torch.device | str) -> torch.memory_format:
     """Returns the order in which a device should keep weights and maps."""
-    # channels_last speeds up a CPU. For GPUs that was not measured, and on Apple's it gave batch norm
-    # wrong gradients (https://github.com/pytorch/pytorch/issues/175189).
+    # channels_last speeds up a CPU. On Apple's GPU it gave batch norm wrong gradients
+    # (https://github.com/pytorch/pytorch/issues/175189).
     return torch.channels_last if torch.device(device).type == "cpu" else torch.contiguous_format
 
 

@@ -1,4 +1,4 @@
-"""Recipes: a network and all settings of its training, by name, and what training takes, made from them."""
+"""Named networks with all settings of their training. A recipe makes the model, batches, optimizer and schedule."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields

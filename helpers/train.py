@@ -1,4 +1,4 @@
-"""One training step, one epoch, one run. Models and batches are known only by what they do."""
+"""One training step, one epoch, one run, for any model and any iterable of batches."""
 
 import math
 import random
@@ -63,12 +63,12 @@ class History:
 
 
 def set_seed(seed: int) -> None:
-    """Seeds the random sources of training and asks CUDA for kernels that repeat themselves, in whole float32."""
+    """Seeds the random sources of training and asks CUDA for deterministic kernels in full float32."""
     random.seed(seed)
     torch.manual_seed(seed)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # which rounds what a convolution reads to ten bits
+    torch.backends.cudnn.allow_tf32 = False  # it would round the inputs of a convolution to ten bits
 
 
 def train_epoch(
@@ -78,7 +78,7 @@ def train_epoch(
     scheduler: LRScheduler | None = None,
     name: str = "epoch",
 ) -> Score:
-    """Trains on every batch once; the score is that of the moving weights, before each step.
+    """Trains on every batch once; each batch is scored before its step, while the weights still change.
 
     Args:
         batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model.
@@ -213,7 +213,10 @@ def fit(
                 flush=True,
             )
             if checkpoint is not None:
-                save_checkpoint(path, *kept)
+                try:
+                    save_checkpoint(path, *kept)
+                except OSError as error:  # a full disk, or another program holds the file: no reason to lose the run
+                    print(f"{path} could not be written ({error}); it is tried again after the next epoch", flush=True)
     return history
 
 
@@ -227,7 +230,7 @@ def _explained(history: History) -> Iterator[None]:
         print(f"Interrupted in epoch {num_done + 1}: the history holds {num_done} whole epochs.", flush=True)
         raise  # so that a notebook's "Run all" stops here, too
     except RuntimeError as error:
-        # A GPU has a class of its own for this, a CPU has not: only the text tells everywhere.
+        # Only the text is the same on all devices: a CPU has no error class of its own for this.
         if not any(text in str(error) for text in ("out of memory", "allocate memory", "not enough memory")):
             raise
         message = f"epoch {len(history.test) + 1}: a batch does not fit into the device's memory; lower batch_size"

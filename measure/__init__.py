@@ -1,1 +1,1 @@
-"""What the figures come from: recipes over seeds, their rows, the time that training takes."""
+"""Measurements: trains recipes over seeds, keeps a row for each run, times training."""

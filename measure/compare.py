@@ -1,4 +1,4 @@
-"""How long a recipe trains beside an earlier commit: `python -m measure.compare 01a9e34 fastest`.
+"""How long a recipe trains, compared with an earlier commit: `python -m measure.compare 01a9e34 fastest`.
 
 Whole runs of both, alternating, each in a process of its own; results/comparisons.csv keeps a row
 for each pair. Let nothing else run meanwhile.

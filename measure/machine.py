@@ -1,4 +1,4 @@
-"""What a figure depends on beside the recipe: the device and the code. And how long something takes there."""
+"""What a figure depends on besides the recipe: the device and the code. And how long something takes there."""
 
 import platform
 import subprocess

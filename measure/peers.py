@@ -1,4 +1,4 @@
-"""Our best recipe for each record beside the best run that others published: `python -m measure.peers`."""
+"""Our best recipe for each record, compared with the best run that others published: `python -m measure.peers`."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def others(wanted: Callable[[dict[str, str]], bool], cost: Callable[[dict[str, s
     if not rows:
         return NONE
     row = min(rows, key=cost)
-    best = ", its best" if "best epoch" in row["note"] else ""
+    best = ", scored at its best epoch" if "best epoch" in row["note"] else ""
     return f"{row['name']}: {row['accuracy']} %, {int(row['parameters']):,} parameters, {row['epochs']} epochs{best}"
 
 

@@ -4,12 +4,12 @@ labels.csv has the columns `file` and `label`, and perhaps `kind`, by which the 
 """
 
 import argparse
-import csv
 from collections import Counter
 from pathlib import Path
 
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.own_digit.photo import is_doubtful, predict_digit, read_photo
+from measure.tables import read_csv
 from measure.weights import trained
 
 
@@ -22,8 +22,7 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
     path = folder / "labels.csv"
     if not path.exists():
         raise ValueError(f"{path} is missing: it names each picture and its digit, in the columns file and label")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(path)
     if not rows or not {"file", "label"} <= rows[0].keys():
         raise ValueError(f"{path} must have the columns file and label, and a row for each picture")
     network, mean, std = trained(name)

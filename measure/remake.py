@@ -4,8 +4,7 @@ Each row is trained by its own settings, so trials repeat too: `python -m measur
 --split validation --seeds 100`. The weights of a test run that is the same are kept, see `measure.weights`.
 Runs repeat with the same instruction set, number of threads and commit; the row says which. (Commits 4d529dc and
 db35738 changed the rounding of shared filters.) An AVX-512 machine repeats what was made with AVX2 under
-`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`. Whether a GPU repeats its runs was not tried; those of a GPU that
-is not in this machine are left out.
+`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`. The runs of a GPU that is not in this machine are left out.
 """
 
 import argparse

@@ -1,11 +1,10 @@
 """What was measured: the rows of results/*.csv, written whole, read with care, and summed up."""
 
 import ast
-import csv
-import io
 import math
 import re
 import statistics
+import tempfile
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -15,13 +14,16 @@ from filelock import FileLock
 from scipy.stats import t
 
 from helpers.beyond.recipes import ALL_RECIPES
-from helpers.files import write_whole
 from helpers.recipes import Recipe
 from helpers.train import History, Score
+from measure import tables
 from measure.variants import VARIANTS, make_recipe
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 TARGET = 99.4  # percent
+# Columns of tables whose cells are numbers.
+NUMBERS = ("seed", "parameters", "epochs", "accuracy", "loss", "views_accuracy", "views_loss", "final_accuracy", "n")
+NUMBERS += ("threads", "train_seconds", "total_seconds", "seconds", "least", "most", "earlier_seconds")
 # Seeds of the runs that the test set scores, committed with the recipe, before its first row. See `finished`.
 SEEDS = {"baseline": [0], "lesson": range(10), "smallest": range(20), "accurate": range(10)}
 SEEDS |= {"fewest_epochs": range(10), "fastest": range(30), "tiny": range(5), "medium": range(5)}
@@ -53,12 +55,13 @@ def value_of(text: str) -> object:
 
 
 def read_table(name: str) -> list[dict[str, str]]:
-    """Returns the rows of `results/NAME.csv`, whatever they are: "published" runs, "times"; none without a file."""
+    """Returns the rows of `results/NAME.csv`, whatever they are: "published" runs, "times"; none without a file.
+
+    Raises:
+        ValueError: see `tables.read_csv`.
+    """
     path = RESULTS / f"{name}.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return tables.read_csv(path, NUMBERS) if path.exists() else []
 
 
 def read_results(name: str, split: str = "test") -> list[dict[str, str]]:
@@ -80,29 +83,47 @@ def read_results(name: str, split: str = "test") -> list[dict[str, str]]:
 def append_result(name: str, row: dict[str, object]) -> None:
     """Adds a row to `results/NAME.csv`, so that at any moment the file is whole.
 
-    Raises:
-        ValueError: the file has other columns; nothing is written.
+    If the file cannot take it, the row is kept in a file beside it, and a line says how to merge it.
     """
     path = RESULTS / f"{name}.csv"
-    with FileLock(locks() / name):
-        rows = read_table(name)
-        if rows and list(rows[0]) != list(row):
-            differing = ", ".join(sorted(set(rows[0]) ^ set(row))) or "their order"
-            raise ValueError(f"{path} has other columns than the new row: {differing}; move the file away, or mend it")
-        write_table(name, [*rows, row])
+    try:
+        with FileLock(locks() / name):
+            check_columns(name, list(row))
+            write_table(name, [*read_table(name), row])
+    except (OSError, ValueError) as error:
+        tables.keep_beside(path, row, error)
+
+
+def check_columns(name: str, columns: Sequence[str]) -> None:
+    """Raises a ValueError if `results/NAME.csv` has other columns than these; see `read_table` for more."""
+    rows = read_table(name)
+    if rows and list(rows[0]) != list(columns):
+        differing = ", ".join(sorted(set(rows[0]) ^ set(columns))) or "their order"
+        path = RESULTS / f"{name}.csv"
+        raise ValueError(f"{path} has other columns than the new row: {differing}; move the file away, or mend it")
+
+
+def check_writable(name: str, *folders: Path) -> None:
+    """Raises a ValueError if a run's row, or a file in these folders, could not be written: before it is trained."""
+    try:
+        for folder in (locks(), RESULTS, *folders):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        with suppress(FileNotFoundError), (RESULTS / f"{name}.csv").open("r+b"):  # Excel holds what it shows
+            pass
+    except OSError as error:
+        advice = "close the program that has it open, or give yourself the right to write there"
+        raise ValueError(f"{error.filename or RESULTS} cannot be written ({error.strerror}): {advice}") from error
 
 
 def write_table(name: str, rows: Sequence[dict[str, object]]) -> None:
     """Writes `results/NAME.csv` anew, whole."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(RESULTS / f"{name}.csv", text.getvalue().encode())
+    tables.write_csv(RESULTS / f"{name}.csv", rows)
 
 
 def locks() -> Path:
-    """Returns the folder of the locks, which is git-ignored."""
+    """Returns the folder of locks and of the checkpoints of unfinished runs, which is git-ignored."""
     folder = RESULTS / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -2,8 +2,8 @@
 
 Trials are made on images held out of the training set, with seeds from 100 on, and any setting can be changed:
 `python -m measure.sweep smallest --set lr=0.1 --set fade=4 --seeds 100-102` adds rows to results/trials.csv. The test
-set scores finished recipes, with the seeds that `measure.results.SEEDS` names. A sweep that was killed goes on where
-it was. Several sweeps may run at once, also of the same recipe: they share the runs among them.
+set scores finished recipes, with the seeds that `measure.results.SEEDS` names. A sweep that was killed goes on
+after its last finished epoch. Several sweeps may run at once, also of the same recipe: they share the runs among them.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
@@ -25,6 +26,8 @@ from measure.machine import describe
 from measure.results import (
     SEEDS,
     append_result,
+    check_columns,
+    check_writable,
     locks,
     num_views_of,
     read_results,
@@ -35,12 +38,18 @@ from measure.results import (
     trials,
     value_of,
 )
-from measure.weights import Weights, save_weights
+from measure.weights import Weights, path_of, save_weights
 
+# Of the tables of runs, in order.
+COLUMNS = ("recipe", "changes", "seed", "split", "parameters", "epochs", "accuracy", "loss", "views_accuracy")
+COLUMNS += ("views_loss", "train_seconds", "total_seconds", "device", "cpu_capability", "threads", "versions")
+COLUMNS += ("commit", "accuracies", "losses", "settings")
 FIRST_TRIAL = 100  # seeds from here on are for trials on held-out images, those below for the test set
 
 
-def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tuple[dict[str, object], Weights]:
+def run(
+    recipe: Recipe, seed: int, split: str, device: torch.device | str, checkpoint: Path | None = None
+) -> tuple[dict[str, object], Weights]:
     """Trains once and returns the figures of the final epoch, the curves, and the weights.
 
     All are of single views, but for `views_accuracy` and `views_loss`, which are empty if the recipe has one view.
@@ -48,6 +57,7 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     Args:
         split: "validation" trains on 50,000 images and scores the 10,000 held out, for choosing;
             "test" trains on all 60,000 and scores the test set, for a finished choice.
+        checkpoint: a file that keeps the run after each epoch, and from which it goes on if it was cut off.
 
     Raises:
         KeyboardInterrupt: training was interrupted; what is unfinished is not a result.
@@ -58,10 +68,20 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
     if split == "validation":
         train, test = hold_out(train)
     mean, std = recipe.normalization(train.images)
-    model, batches, optimizer, scheduler = recipe.set_up(train, mean, std, seed, device)
     test_batches = Batches(test, 1000, mean, std, device=device)
+    kept = {"checkpoint": checkpoint, "settings": recipe.settings(seed=seed, split=split, **made_on)}
     start = time.perf_counter()
-    history = fit(model, batches, test_batches, recipe.num_epochs, optimizer, scheduler)
+    while True:
+        model, batches, *others = recipe.set_up(train, mean, std, seed, device)
+        was_kept = checkpoint is not None and checkpoint.exists()
+        try:
+            history = fit(model, batches, test_batches, recipe.num_epochs, *others, **kept)
+            break
+        except ValueError as error:
+            if not was_kept:
+                raise
+            print(f"Training from the start, since {error}", flush=True)
+            checkpoint.unlink()
     final, views = history.test[-1], None
     if num_views_of(recipe) > 1:
         views = evaluate_views(model, recipe.view_batches(test, mean, std, seed, device), recipe.num_views)
@@ -75,7 +95,8 @@ def run(recipe: Recipe, seed: int, split: str, device: torch.device | str) -> tu
         "views_accuracy": f"{views.accuracy:.2f}" if views else "",
         "views_loss": f"{views.loss:.5f}" if views else "",
         "train_seconds": f"{sum(history.seconds):.1f}",
-        "total_seconds": f"{time.perf_counter() - start:.1f}",
+        # Of a run that was cut off, the clock has seen the last part alone.
+        "total_seconds": f"{max(time.perf_counter() - start, sum(history.seconds)):.1f}",
         **made_on,
         "accuracies": " ".join(f"{score.accuracy:.2f}" for score in history.test),
         "losses": " ".join(f"{score.loss:.5f}" for score in history.test),
@@ -94,9 +115,17 @@ def sweep(
 
     Raises:
         ValueError: a seed of the other split; a change of what the test set scores, or what is no finished recipe;
-            or a change of a setting that the recipe does not have.
+            a change of a setting that the recipe does not have; or a table or folder that cannot be written.
     """
-    changes, file = changes or {}, file_of(name, split)
+    changes, recipes = changes or {}, recipes_of(name)
+    _check(name, seeds, split, changes)
+    for seed in seeds:
+        for variant, recipe in recipes.items():
+            _run_once(name, variant, replace(recipe, **changes), seed, split, device, changes)
+
+
+def _check(name: str, seeds: Sequence[int], split: str, changes: Mapping[str, object]) -> None:
+    """Raises what `sweep` raises, before anything is trained."""
     if split == "test" and (changes or name not in SEEDS):
         raise ValueError(
             "the test set scores finished recipes only: write the settings into helpers/beyond/recipes.py "
@@ -107,32 +136,52 @@ def sweep(
             f"seed {wrong[0]} is not one of the {split} split: trials on held-out images take seeds from {FIRST_TRIAL} "
             "on, the test set those of measure.results.SEEDS, so that no score is of a seed that served for choosing"
         )
-    recipes = recipes_of(name)
-    known = {field.name for recipe in recipes.values() for field in fields(recipe)}
+    known = {field.name for recipe in recipes_of(name).values() for field in fields(recipe)}
     if unknown := [setting for setting in changes if setting not in known]:
         raise ValueError(f"{name} has no setting {unknown[0]}, which only recipes of a `ConvNet` have")
-    for seed in seeds:
-        for variant, recipe in recipes.items():
-            recipe = replace(recipe, **changes)
-            key = {"recipe": variant, "seed": str(seed), "split": split}
-            changed = " ".join(f"{setting}={value}" for setting, value in changes.items())
-            title = " ".join(filter(None, [f"{variant}, seed {seed}, {split} split", changed]))
-            try:
-                # A lock is free again as soon as its process ends, even if that was killed.
-                with FileLock(locks() / f"{file}-{zlib.crc32(f'{key}{recipe}'.encode())}", blocking=False):
-                    rows = read_table(file) if file == "trials" else read_results(name, split)
-                    if any(key.items() <= row.items() and recipe_of(row) == recipe for row in rows):
-                        continue
-                    print(title, flush=True)
-                    figures, weights = run(recipe, seed, split, device)
-                    if split == "test":
-                        save_weights(variant, seed, weights)
-                    trial = {"changes": changed} if file == "trials" else {}
-                    append_result(file, {"recipe": variant, **trial, **figures, "settings": str(recipe)})
-            except Timeout:
-                print(f"{title}: another process is at it", flush=True)
-            except FloatingPointError as error:
-                print(error, flush=True)
+    file = file_of(name, split)
+    check_writable(file, *[path_of(name, 0).parent] * (split == "test"))
+    check_columns(file, columns_of(file))
+
+
+def _run_once(
+    name: str,
+    variant: str,
+    recipe: Recipe,
+    seed: int,
+    split: str,
+    device: torch.device | str,
+    changes: Mapping[str, object],
+) -> None:
+    """Makes one row, unless it is there or another process makes it."""
+    file = file_of(name, split)
+    key = {"recipe": variant, "seed": str(seed), "split": split}
+    changed = " ".join(f"{setting}={value}" for setting, value in changes.items())
+    title = " ".join(filter(None, [f"{variant}, seed {seed}, {split} split", changed]))
+    place = locks() / f"{file}-{zlib.crc32(f'{key}{recipe}'.encode())}"
+    checkpoint = place.with_suffix(".pt")
+    try:
+        with FileLock(place, blocking=False):  # free again as soon as its process ends, even if that was killed
+            rows = read_table(file) if file == "trials" else read_results(name, split)
+            if any(key.items() <= row.items() and recipe_of(row) == recipe for row in rows):
+                return
+            print(title, flush=True)
+            figures, weights = run(recipe, seed, split, device, checkpoint)
+            if split == "test":
+                save_weights(variant, seed, weights)
+            row = {"recipe": variant, "changes": changed, **figures, "settings": str(recipe)}
+            append_result(file, {column: row[column] for column in columns_of(file)})
+            checkpoint.unlink(missing_ok=True)
+    except Timeout:
+        print(f"{title}: another process is at it", flush=True)
+    except FloatingPointError as error:
+        checkpoint.unlink(missing_ok=True)
+        print(error, flush=True)
+
+
+def columns_of(file: str) -> list[str]:
+    """Returns the columns of a table of runs; trials say what they changed."""
+    return [column for column in COLUMNS if column != "changes" or file == "trials"]
 
 
 def file_of(name: str, split: str) -> str:

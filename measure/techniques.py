@@ -2,7 +2,7 @@
 
 from measure.results import mean_and_spread, read_results
 
-# How the notebook's network uses a technique, and the variant of it that does without, or does otherwise.
+# How the lesson's network uses each technique, and the variant without it or with another choice.
 TECHNIQUES = {
     "batch norm": (
         "after each convolution but the last",

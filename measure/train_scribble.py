@@ -67,7 +67,7 @@ def drawn(points: ndarray, width: int) -> Tensor:
 
 
 def scribbles(number: int, seed: int) -> Tensor:
-    """Returns so many scribbles of each kind, uint8 (4 * number, 28, 28)."""
+    """Returns `number` scribbles of each kind, uint8 (4 * number, 28, 28)."""
     rng = np.random.default_rng(seed)
     return torch.stack([drawn(kind(rng), int(rng.integers(5, 14))) for kind in KINDS for _ in range(number)])
 

@@ -4,6 +4,7 @@ Each run that the test set scores leaves them, by `python -m measure.sweep`.
 """
 
 import io
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +25,15 @@ class Weights(NamedTuple):
 
 
 def save_weights(name: str, seed: int, weights: Weights) -> None:
-    """Writes `results/weights/NAME-SEED.pt`."""
-    buffer = io.BytesIO()
+    """Writes `results/weights/NAME-SEED.pt`; if that is refused, a file elsewhere, and says where."""
+    buffer, path = io.BytesIO(), path_of(name, seed)
     torch.save(weights._asdict(), buffer)
-    write_whole(path_of(name, seed), buffer.getvalue())
+    try:
+        write_whole(path, buffer.getvalue())
+    except OSError as error:
+        kept = Path(tempfile.gettempdir(), path.name)
+        write_whole(kept, buffer.getvalue())
+        print(f"{path} could not be written ({error}): the weights are in {kept}. Move them there later.", flush=True)
 
 
 def path_of(name: str, seed: int) -> Path:

@@ -76,7 +76,7 @@ def test_an_epoch_holds_every_image_once(mnist):
     assert first != second
 
 
-def test_batches_are_normalised(mnist):
+def test_batches_are_normalized(mnist):
     mean, std = mean_and_std(mnist[1].images)
     images, labels = next(iter(Batches(mnist[1], 10_000, mean, std)))
     assert images.shape == (10_000, 1, 28, 28) and images.dtype == torch.float32 and labels.dtype == torch.int64

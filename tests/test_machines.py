@@ -277,7 +277,7 @@ def test_workers_get_whole_notebooks(dist, kept):
 
 @pytest.mark.parametrize(("workers", "threads"), [(None, None), ("2", "4"), ("3", "2"), ("16", "1")])
 def test_workers_share_the_cores(monkeypatch, workers, threads):
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
     for name in ("PYTEST_XDIST_WORKER_COUNT", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "to be restored")
         monkeypatch.delenv(name)
@@ -285,3 +285,44 @@ def test_workers_share_the_cores(monkeypatch, workers, threads):
         monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", workers)
     runpy.run_path(str(ROOT / "conftest.py"))
     assert os.environ.get("OMP_NUM_THREADS") == threads
+
+
+@pytest.mark.fault("a container with a quota of cores", "as many threads as it may use")
+@pytest.mark.parametrize(("quota", "cores"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 8), (None, 8)])
+def test_a_quota_of_cores_counts(monkeypatch, tmp_path, quota, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
+    if quota:
+        (tmp_path / "cpu.max").write_text(quota)
+    assert runpy.run_path(str(ROOT / "conftest.py"))["available_cores"](str(tmp_path / "cpu.max")) == cores
+
+
+@pytest.mark.fault("pytest-randomly is installed", "cells keep their order")
+def test_cells_are_not_shuffled():
+    config = types.SimpleNamespace(option=types.SimpleNamespace(dist="no", randomly_reorganize=True))
+    runpy.run_path(str(ROOT / "conftest.py"))["pytest_configure"](config)
+    assert config.option.randomly_reorganize is False
+
+
+BACKEND = """
+import os
+from helpers import plot
+import matplotlib
+print(os.environ.get("MPLBACKEND", "none"))
+"""
+
+
+@pytest.mark.fault("MPLBACKEND of Kaggle", "kept, for the reader's own figures")
+@pytest.mark.parametrize(
+    ("backend", "kept"),
+    [
+        ("module://ipykernel.pylab.backend_inline", True),
+        ("module://matplotlib_inline.backend_inline", True),
+        ("agg", True),
+        ("module://no_such_package.backend", False),
+        ("garbage", False),
+    ],
+)
+def test_a_backend_that_works_is_kept(backend, kept):
+    environment = os.environ | {"MPLBACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", BACKEND], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [backend if kept else "none"], done.stderr

@@ -58,7 +58,7 @@ def test_multiplications_are_those_of_the_networks():
 def test_the_claim_is_that_of_the_results():
     rows = results.read_results("lesson")
     (mean, spread), least = results.accuracy_of("lesson"), min(row["accuracy"] for row in rows)
-    claim = f"{mean:.2f} ± {spread:.2f} % (n = {len(rows)} seeds, least {least} %)"
+    claim = f"{mean:.2f} ± {spread:.2f} % (n = {len(rows)} seeds, lowest {least} %)"
     size = f"{int(rows[0]['parameters']):,}"
     assert f"| {claim} |" in README and f"| {size} |" in README
     assert results.reaches_target("smallest") and ALL_RECIPES["fewest_epochs"].num_epochs == 2

@@ -39,7 +39,8 @@ class FadingBatches(Batches):
     """Batches whose augmentation changes its strength with the epochs.
 
     Args:
-        strength: how strongly to augment after so many epochs; called as `augment(images, generator, strength=...)`.
+        strength: how strongly to augment, as a function of the finished epochs; its value is passed on as
+            `augment(images, generator, strength=...)`.
     """
 
     def __init__(self, *args, strength: Callable[[float], float], **settings):

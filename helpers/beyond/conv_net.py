@@ -21,11 +21,10 @@ class ConvNet(nn.Module):
             (filters, kernel) or (filters, kernel, stride).
         orientations: in how many of them each filter is used: 1, or see `SharedConv2d`. It gives as many maps.
             The head is ordinary, so that a 6 and a 9 differ.
-        separable: whether each convolution but the first is made of two, depthwise and pointwise: the one reads
-            each map by itself, the other, 1x1, mixes them (Chollet, arXiv:1610.02357). They count as one.
+        separable: whether each convolution but the first is made of two, depthwise and pointwise: the first
+            reads each map alone, the second, 1x1, mixes them (Chollet, arXiv:1610.02357). They count as one.
         unpadded: which convolutions have no padding, by index; -1 is the last one. By default the last two.
-        dropout: probability that a map is dropped before the head, whole (Tompson et al.,
-            arXiv:1411.4280): neighboring pixels are too alike for dropping them one by one to help.
+        dropout: probability of dropping a whole map before the head, see `LessonNet`.
         activation: the name of its class in torch.nn, one that can work in place: "ReLU", "SiLU".
         num_norms: how many of the convolutions, the head as the last one, are followed by batch
             norm; all but the head by default. Those without have a bias instead.

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 
 class Muon(Optimizer):
-    """SGD with Nesterov momentum that orthogonalises the update of each group marked `orthogonal`.
+    """SGD with Nesterov momentum that orthogonalizes the update of each group marked `orthogonal`.
 
     The averaged gradient of a convolution is mostly a few strong directions. Replaced by the nearest
     matrix whose singular values are all 1, it moves the weak directions as fast as the strong ones,

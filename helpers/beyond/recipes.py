@@ -30,8 +30,8 @@ class ConvNetRecipe(Recipe):
     muon_lr: float = 0.0  # the peak for convolutions of more than one channel, if `Muon` trains them
     anneal: str = "cos"  # or "linear": how the learning rate rises and falls
     bend: float = 0  # bound of `random_bend`, in pixels
-    fade: float = 0  # over so many epochs at the end all bounds of the augmentation shrink to zero
-    num_views: int = 1  # the final score is that of the mean logits over so many augmented views of each image
+    fade: float = 0  # number of last epochs in which all bounds of the augmentation shrink to zero
+    num_views: int = 1  # number of augmented views of each image whose mean logits give the final score
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
     def model(self) -> nn.Module:

@@ -28,7 +28,7 @@ def main() -> int:
             print("", *part(), sep="\n")
         except ValueError as error:
             print(error)
-    print("\nWhat it reaches was not tried: training decides on its accuracy.")
+    print("\nThe network was not trained, so its accuracy is unknown.")
     return 0
 
 

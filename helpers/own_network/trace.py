@@ -147,7 +147,7 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
 
 
 def _copy(model: nn.Module) -> nn.Module:
-    """Copies a network with maps and weights that were computed, which torch by itself refuses to copy."""
+    """Copies a network with maps and weights that were computed, which torch refuses to copy."""
     if isinstance(model, type):
         raise ValueError(f"{model.__name__} is a class: give an instance of it, such as {model.__name__}()")
     if not isinstance(model, nn.Module):

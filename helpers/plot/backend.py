@@ -1,4 +1,4 @@
-"""Imports matplotlib with the backend that MPLBACKEND names, for the reader's own figures, if there is such a one.
+"""Imports matplotlib with the backend that MPLBACKEND names, for the reader's own figures, if it exists.
 
 Our figures need none: they are drawn on their own canvas, and shown as pictures.
 """
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 
 def import_matplotlib() -> None:
-    """Imports matplotlib, which by itself could not be imported while MPLBACKEND names what it does not know."""
+    """Imports matplotlib, which would fail while MPLBACKEND names an unknown backend."""
     if "matplotlib" in sys.modules:
         return
     name = os.environ.pop("MPLBACKEND", "")
