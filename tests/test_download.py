@@ -98,6 +98,25 @@ def test_files_already_there_need_no_source_and_no_word(sources, tmp_path, capsy
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.fault("MNIST's files by other names", "used after their checksum")
+@pytest.mark.parametrize("folder", ["", "MNIST", "MNIST/raw"])
+@pytest.mark.parametrize("is_dotted", [False, True])
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_files_as_other_sites_hand_them_out_are_used(sources, tmp_path, capsys, folder, is_dotted, is_zipped):
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name, data in FILES.items():
+        name = (name.replace("-idx", ".idx") if is_dotted else name) + ".gz" * is_zipped
+        (tmp_path / folder / name).write_bytes(gzip.compress(data) if is_zipped else data)
+    assert download.mnist_files(tmp_path) == FILES
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_file_that_is_not_genuine_is_passed_over_for_one_that_is(sources, tmp_path):
+    put(tmp_path, FILES | {IMAGES: b"damaged", f"{IMAGES}.gz": b"no gzip file"})
+    (tmp_path / IMAGES.replace("-idx", ".idx")).write_bytes(FILES[IMAGES])
+    assert download.mnist_files(tmp_path) == FILES
+
+
 def test_first_source_is_enough_and_is_kept(sources, tmp_path):
     sources.setattr(download, "_from_mirror", lambda *_: dict(FILES))
     assert download.mnist_files(tmp_path) == FILES
