@@ -1,4 +1,4 @@
-// A trained network in plain JavaScript: its layers, as helpers/own_digit/pad.py writes them, applied to an image.
+// A trained network in plain JavaScript: its layers, as helpers/own_digit/network_data.py writes them, applied to an image.
 // A map stack is {data: Float32Array, channels, height, width}, its rows one after another.
 "use strict";
 
@@ -108,6 +108,76 @@ const mnist = (() => {
     return y;
   }
 
+  // Two maps, value by value; one that has a single row, column or map is used for all of them.
+  function together(x, z, join) {
+    const [channels, height, width] = ["channels", "height", "width"].map((side) => Math.max(x[side], z[side]));
+    const y = empty(channels, height, width);
+    const at = ({data, channels, height, width}, c, i, j) =>
+      data[((channels > 1 ? c : 0) * height + (height > 1 ? i : 0)) * width + (width > 1 ? j : 0)];
+    for (let c = 0, to = 0; c < channels; c++) for (let i = 0; i < height; i++) for (let j = 0; j < width; j++)
+      y.data[to++] = join(at(x, c, i, j), at(z, c, i, j));
+    return y;
+  }
+
+  function cat(...maps) {
+    const y = empty(maps.reduce((sum, {channels}) => sum + channels, 0), maps[0].height, maps[0].width);
+    let to = 0;
+    for (const {data} of maps) { y.data.set(data, to); to += data.length; }
+    return y;
+  }
+
+  function pad(x, {numbers: [left, right, above, below]}) {
+    const y = empty(x.channels, x.height + above + below, x.width + left + right);
+    for (let c = 0; c < x.channels; c++) for (let i = 0; i < x.height; i++) {
+      const from = (c * x.height + i) * x.width;
+      y.data.set(x.data.subarray(from, from + x.width), (c * y.height + above + i) * y.width + left);
+    }
+    return y;
+  }
+
+  // Mean 0 and deviation 1 over the maps of each group, then a factor and an addend for each map.
+  function groupNorm(x, {weight, bias, groups, eps}) {
+    const size = x.data.length / groups, moments = [];
+    for (let g = 0; g < groups; g++) {
+      const part = x.data.subarray(g * size, (g + 1) * size), mean = part.reduce((a, b) => a + b, 0) / size;
+      moments.push([mean, Math.sqrt(part.reduce((a, b) => a + (b - mean) ** 2, 0) / size + eps)]);
+    }
+    return eachValue(x, (value, c) => {
+      const [mean, deviation] = moments[Math.floor(c * groups / x.channels)];
+      return (value - mean) / deviation * weight[c] + bias[c];
+    });
+  }
+
+  // The error function, by its series, or by its continued fraction where the series is long.
+  function erf(x) {
+    const a = Math.abs(x);
+    if (a > 3) {
+      let rest = 0;
+      for (let n = 40; n > 0; n--) rest = n / 2 / (a + rest);
+      return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + rest));
+    }
+    let term = x, sum = x;
+    for (let n = 1; n < 60; n++) { term *= -x * x / n; sum += term / (2 * n + 1); }
+    return 2 / Math.sqrt(Math.PI) * sum;
+  }
+
+  const sigmoid = (x) => 1 / (1 + Math.exp(-x)), clip = (x, low, high) => Math.min(high ?? Infinity, Math.max(low ?? -Infinity, x));
+  const softplus = (x, beta, threshold) => x * beta > threshold ? x : Math.log1p(Math.exp(x * beta)) / beta;
+  const elu = (x, alpha, scale = 1, inner = 1) => scale * (x > 0 ? x : alpha * Math.expm1(x * inner));
+  // Activations of a value and the numbers that they have.
+  const ACTIVATIONS = {
+    sigmoid, elu, softplus, tanh: Math.tanh, abs: Math.abs, exp: Math.exp, clamp: clip, hardtanh: clip,
+    relu: (x) => Math.max(0, x),
+    silu: (x) => x * sigmoid(x),
+    celu: (x, alpha) => elu(x, alpha, 1, 1 / alpha),
+    mish: (x) => x * Math.tanh(softplus(x, 1, 20)),
+    gelu: (x) => x / 2 * (1 + erf(x / Math.SQRT2)),
+    gelu_tanh: (x) => x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+    leaky_relu: (x, slope) => x > 0 ? x : slope * x,
+    hardsigmoid: (x) => clip(x + 3, 0, 6) / 6,
+    hardswish: (x) => x * clip(x + 3, 0, 6) / 6,
+  };
+
   function linear(x, {weight, bias, out}) {
     const y = empty(out, 1, 1), count = x.data.length;
     for (let o = 0; o < out; o++) {
@@ -120,19 +190,30 @@ const mnist = (() => {
 
   const LAYERS = {
     conv, linear,
+    pad, group_norm: groupNorm,
     norm: (x, {weight, bias}) => eachValue(x, (value, c) => value * weight[c] + bias[c]),
-    relu: (x) => eachValue(x, (value) => Math.max(0, value)),
-    silu: (x) => eachValue(x, (value) => value / (1 + Math.exp(-value))),
+    prelu: (x, {weight}) => eachValue(x, (value, c) => value > 0 ? value : value * weight[c]),
+    cat: (x, layer, ...others) => cat(x, ...others),
+    add: (x, {numbers: [a, b]}, z) => together(x, z, (p, q) => a * p + b * q),
+    mul: (x, layer, z) => together(x, z, (p, q) => p * q),
+    div: (x, layer, z) => together(x, z, (p, q) => p / q),
+    maximum: (x, layer, z) => together(x, z, Math.max),
     max_pool: (x, layer) => pool(x, layer, true),
     avg_pool: (x, layer) => pool(x, layer, false),
     flatten: (x) => ({data: x.data, channels: x.data.length, height: 1, width: 1}),
   };
+  for (const [name, change] of Object.entries(ACTIVATIONS))
+    LAYERS[name] = (x, {numbers = []}) => eachValue(x, (value) => change(value, ...numbers));
 
   // The maps after each layer for an image, Float32Array(784) from 0 to 1; the last ones are the logits.
   function forward(network, image) {
-    let x = eachValue({data: image, channels: 1, height: SIDE, width: SIDE},
-                      (value) => (value - network.mean) / network.std);
-    return network.layers.map((layer) => x = LAYERS[layer.type](x, layer));
+    const given = eachValue({data: image, channels: 1, height: SIDE, width: SIDE},
+                            (value) => (value - network.mean) / network.std), maps = [];
+    for (const layer of network.layers) {
+      const [x, ...others] = layer.inputs.map((place) => place < 0 ? given : maps[place]);
+      maps.push(LAYERS[layer.type](x, layer, ...others));
+    }
+    return maps;
   }
 
   function softmax(logits) {
