@@ -1,5 +1,6 @@
-"""Networks that are read out of a student's file."""
+"""Networks that are read out of a student's file, and the command that grades them."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from helpers.own_network.__main__ import main
+from helpers.own_network.__main__ import grade, main
+from helpers.own_network.submission import load
 
 SUBMISSION = """
 !pip install torchsummary
@@ -16,8 +18,8 @@ import nosuchmodule, torch
 from torch import nn
 import torch.nn.functional as F
 
-SIZE: int = 8
-scale = 0.5
+SIZE: int = 4
+SIZE = SIZE * 2
 raise SystemExit("a download")
 train_loader = torch.utils.data.DataLoader(None)
 %matplotlib inline
@@ -33,6 +35,8 @@ class Net(nn.Module):
         return self.fc(F.relu(self.conv(x)).mean((2, 3)) * scale)
 
 
+%%time
+scale = 0.5
 model = Net("no such argument", 1)
 """
 
@@ -44,22 +48,97 @@ def write_submission(folder: Path, suffix: str) -> Path:
             "\n".join(line for line in SUBMISSION.splitlines() if line[:1] not in ("!", "%")), encoding="utf-8"
         )
     else:
-        cells = [v4.new_code_cell(part) for part in (*SUBMISSION.split("\n\n\n"), "this is no Python")]
+        cells = [v4.new_code_cell(part) for part in (*SUBMISSION.split("\n\n\n"), "SIZE = 1\nthis is no Python")]
         nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# S6"), *cells]), path)
     return path
 
 
 @pytest.mark.parametrize("suffix", [".py", ".ipynb"])
-def test_a_submission_is_read_and_not_run(tmp_path, monkeypatch, capsys, suffix):
-    monkeypatch.setattr(sys, "argv", ["submission", f"{write_submission(tmp_path, suffix)}:Net('BN')"])
-    assert main() == 0
-    out, err = capsys.readouterr()
-    assert "definitions and plain constants are executed, and nothing else" in out
-    assert re.search(r"conv +conv +-> \(2, 8, 26, 26\)", out)
-    assert re.search(r"Mean +8 +26 +26 +0 +26 +28 +1x1, from the whole map", out)
-    assert "FAIL  batch norm" in out and "\n170\n" in out and "99.4" not in out
-    assert "left out: import nosuchmodule: No module named 'nosuchmodule'" in err
-    assert ("this is no Python" in err) == (suffix == ".ipynb")
+def test_a_submission_is_read_and_not_run(tmp_path, suffix):
+    report = grade(str(write_submission(tmp_path, suffix)), "Net('BN')", 28)
+    assert re.search(r"conv +conv +-> \(2, 8, 26, 26\)", "\n".join(report["calls"]))
+    assert re.search(r"Mean +8 +26 +26 +0 +26 +28 +1x1, from the whole map", report["receptive_field"])
+    lines = {line["criterion"]: line["passed"] for line in report["lines"]}
+    assert lines["batch norm"] is False and lines["convolutions without padding"] and report["parameters"] == "170"
+    left_out = "\n".join(report["left_out"])
+    assert "import nosuchmodule: No module named 'nosuchmodule'" in left_out
+    assert "train_loader = torch.utils.data.DataLoader(None)" in left_out and "model = Net(" in left_out
+    assert ("code cell 4, line 2: " in left_out) == (suffix == ".ipynb")
+
+
+FILES = {
+    "a byte-order mark": ("\ufeffWIDTH = 8\n".encode(), "WIDTH", 8),
+    "Latin-1": ("NAME = 'Zürich'\n".encode("latin-1"), "len(NAME)", 6),
+    "an encoding that is named": ("# coding: cp1252\nNAME = 'Zürich'\n".encode("cp1252"), "NAME", "Zürich"),
+    "computed constants": (b"A = 8\nA = A * 2\nB, C = A + 1, [A] * 2\nA += 1\n", "(A, B, C)", (17, 17, [16, 16])),
+    "names and lambdas": (b"import math\nroot = math.sqrt\nf = lambda x: print(x) or 7\n", "root(49)", 7.0),
+    "a device": (b"import torch\nd = torch.device('cuda' if torch.cuda.is_available() else 'cpu')\n", "d.type", "cpu"),
+    "try import": (b"try:\n    import nosuch\nexcept ImportError:\n    nosuch = None\n", "nosuch", None),
+    "a class in an if": (b"if True:\n    class A:\n        x = 3\n", "A.x", 3),
+    "future annotations": (
+        b"from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: Nope = 5\n",
+        "A().x",
+        5,
+    ),
+    "string annotations": (
+        b"from dataclasses import dataclass\n@dataclass\nclass A:\n    x: 'A | None' = None\n    y: int = 2\n",
+        "A().y",
+        2,
+    ),
+    "an annotation that acts": (b"x: print('run') = 3\n", "x", 3),
+    "what runs as a program": (b"x = 1\nif __name__ == '__main__':\n    x = 2\n", "x", 1),
+}
+
+
+@pytest.mark.fault("a student's file of any kind", "read, harmless lines run")
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_all_kinds_are_read(tmp_path, capsys, name):
+    data, expression, value = FILES[name]
+    (tmp_path / "work 1.py").write_bytes(data)
+    left_out = []
+    assert load(str(tmp_path / "work 1.py"), expression, left_out) == value and left_out == []
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "data = open('x', 'w')",
+        "x = [print(1)]",
+        "x = (lambda: print(1))()",
+        "print('training')",
+        "for i in range(3):\n    x = i",
+        "if open('x', 'w'):\n    x = 1",
+        "x = 1 if exec('y = 2') else 3",
+        "x[open('x', 'w')] = 3" if False else "with open('x', 'w') as f:\n    pass",
+        "import os; os.remove('x')",
+    ],
+)
+def test_what_acts_is_left_out_and_named(tmp_path, monkeypatch, capsys, statement):
+    monkeypatch.chdir(tmp_path)
+    Path("work.py").write_text(f"A = 1\n{statement}\n")
+    left_out = []
+    assert load("work.py", "A", left_out) == 1 and len(left_out) == 1 and left_out[0].startswith("line 2: ")
+    assert not Path("x").exists() and capsys.readouterr().out == ""
+
+
+def test_a_file_that_is_no_python_names_its_line(tmp_path):
+    (tmp_path / "work.py").write_text("A = 1\nB = = 2\n")
+    report = grade(str(tmp_path / "work.py"), "A", 28)
+    assert report["left_out"] == ["line 2: invalid syntax: B = = 2"] and "name 'A' is not defined" in report["error"]
+
+
+@pytest.mark.parametrize("name", ["parts", "helpers"])
+def test_modules_beside_a_students_file_are_found_from_anywhere(tmp_path, monkeypatch, name):
+    """Even a student's own `helpers`, which is not this package."""
+    saved = {key: module for key, module in sys.modules.items() if key.split(".")[0] == "helpers"}
+    (tmp_path / f"{name}.py").write_text("SIZE = 5\n")
+    (tmp_path / "work.py").write_text(f"from {name} import SIZE\n")
+    monkeypatch.chdir(tmp_path.parent)
+    value = load(str(tmp_path / "work.py"), "SIZE", left_out := [])
+    sys.modules.pop(name, None)
+    sys.modules.update(saved)
+    assert value == 5 and left_out == [] and str(tmp_path) not in sys.path
 
 
 @pytest.mark.fault("a submission that cannot be read", "one line")
@@ -73,19 +152,64 @@ def test_a_submission_is_read_and_not_run(tmp_path, monkeypatch, capsys, suffix)
         ("torch", "a network must be an nn.Module, got module"),
     ],
 )
-def test_what_is_wrong_with_a_submission_is_one_line(tmp_path, monkeypatch, capsys, expression, message):
-    monkeypatch.setattr(sys, "argv", ["submission", f"{write_submission(tmp_path, '.py')}:{expression}"])
-    assert main() == 1
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert message in last
+def test_what_is_wrong_with_a_submission_is_one_line(tmp_path, expression, message):
+    error = grade(str(write_submission(tmp_path, ".py")), expression, 28)["error"]
+    assert message in error and "\n" not in error
 
 
-@pytest.mark.parametrize("argument", [[], ["net.py"], ["net.txt:Net()"], ["net.py:"]])
+def test_networks_for_larger_images_are_graded(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\nnet = lambda: nn.Sequential(nn.Conv2d(1, 10, 32), nn.Flatten())\n"
+    )
+    report = grade(str(tmp_path / "net.py"), "net()", 32)
+    assert any("32x32 convolution over the whole map" in line["reason"] for line in report["lines"])
+    assert "fails on an input of shape (2, 1, 28, 28)" in grade(str(tmp_path / "net.py"), "net()", 28)["error"]
+
+
+PASSING = """
+from torch import nn
+def net():
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Dropout(0.1), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(8, 10, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+"""
+ENDINGS = {
+    "graded": (PASSING, 0, ""),
+    "sys.exit": ("import sys\ndef net():\n    sys.exit(0)\n", 1, "the file ended the process (exit status 0) before"),
+    "os._exit": ("import os\ndef net():\n    os._exit(0)\n", 1, "the file ended the process (exit status 0) before"),
+    "too slow": ("def net():\n    while True:\n        pass\n", 1, "took longer than 8 s and was stopped"),
+    "too large": (PASSING.replace("def net():", "def net():\n    x = bytearray(20 << 30)"), 1, "MemoryError"),
+}
+
+
+@pytest.mark.fault("a submission that exits, hangs or fills the memory", "a sentence, exit status 1")
+@pytest.mark.parametrize("name", ENDINGS)
+def test_the_command_ends_with_a_report_or_a_sentence(tmp_path, monkeypatch, capfd, name):
+    source, status, message = ENDINGS[name]
+    (tmp_path / "net.py").write_text(f"print('PASS  everything')\n{source}")
+    words = [f"{tmp_path / 'net.py'}:net()", "--json", *["--seconds", "8"] * (name == "too slow")]
+    monkeypatch.setattr(sys, "argv", ["own_network", *words])
+    assert main() == status
+    report = json.loads(capfd.readouterr().out)
+    assert message in report.get("error", "") and ("lines" in report) == (status != 1)
+
+
+def test_the_command_prints_its_report(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["own_network", f"{write_submission(tmp_path, '.py')}:Net()"])
+    assert main() == 3
+    out, err = capfd.readouterr()
+    assert "FAIL  batch norm" in out and "\n170\n" in out and "its accuracy is unknown" in out
+    assert "left out, line " in err
+
+
+@pytest.mark.parametrize("argument", [[], ["net.py"], ["net.txt:Net()"], ["net.py:"], ["net.py:Net()", "--size", "x"]])
 def test_usage_is_said(monkeypatch, capsys, argument):
-    monkeypatch.setattr(sys, "argv", ["submission", *argument])
-    assert main() == 2 and "usage: python -m helpers.own_network FILE:EXPRESSION" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["own_network", *argument])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "usage: python -m helpers.own_network" in capsys.readouterr().err
 
 
-def test_a_file_that_is_not_there_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["submission", "nowhere/net.py:Net()"])
-    assert main() == 1 and "No such file" in capsys.readouterr().err
+def test_a_file_that_is_not_there_is_named():
+    assert "No such file" in grade("nowhere/net.py", "Net()", 28)["error"]

@@ -1,35 +1,101 @@
-"""Grades a network in a student's file: `python -m helpers.own_network FILE:EXPRESSION`, such as `net.py:Net()`."""
+"""Grades a network in a student's file: `python -m helpers.own_network FILE:EXPRESSION`, such as `net.py:Net()`.
 
+Of the file, imports, definitions and assignments without effects are run (decorators, defaults, class bodies and
+imported neighbors included), then the expression, and the network on random images. This happens in a process of its
+own, in an empty folder, with limits of time and memory. That is no sandbox against malice: for that, use a container.
+
+Ends with 0 if all lines pass, 1 if nothing was graded, 3 if a line fails.
+"""
+
+import argparse
+import json
 import re
+import subprocess
 import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
 from helpers.own_network.receptive_field import receptive_field, table
-from helpers.own_network.scorecard import count_used, grade_techniques
+from helpers.own_network.scorecard import Line, count_used, grade_techniques
 from helpers.own_network.submission import load
 from helpers.own_network.trace import trace
 
+ROOT = Path(__file__).resolve().parents[2]
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
+GIGABYTES = 8  # of memory
+
+
+def grade(file: str, expression: str, size: int) -> dict[str, object]:
+    """Returns the report as plain data: what is left out, what the network does and sees, its lines and parameters."""
+    left_out: list[str] = []
+    report: dict[str, object] = {"file": file, "network": expression, "left_out": left_out}
+    try:
+        model = load(file, expression, left_out)
+        calls = trace(model, input_size=size).calls
+        report["calls"] = [f"{call.kind:20} {call.name:30} -> {tuple(call.tensor.shape)}" for call in calls]
+        try:
+            report["receptive_field"] = table(receptive_field(model, size))
+        except ValueError as error:
+            report["receptive_field"] = str(error)
+        report["lines"] = [line._asdict() for line in grade_techniques(model, size)]
+        report["parameters"] = count_used(model, size)[1]
+    except (ValueError, MemoryError) as error:
+        report["error"] = str(error) or f"it needs more than {GIGABYTES} GB of memory"
+    return report
+
+
+def graded_apart(file: str, expression: str, size: int, seconds: float) -> dict[str, object]:
+    """Returns `grade`'s report from a process of its own; what the file prints is dropped."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "report.json")
+        arguments = [str(Path(file).absolute()), expression, str(size), str(path)]
+        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from helpers.own_network.__main__ import write; write()"
+        command = [sys.executable, "-c", code, *arguments]
+        error = f"it took longer than {seconds:g} s and was stopped"
+        with suppress(subprocess.TimeoutExpired):
+            status = subprocess.run(command, cwd=folder, capture_output=True, timeout=seconds, check=False).returncode
+            error = f"the file ended the process (exit status {status}) before its network was graded"
+            with suppress(OSError, ValueError):
+                return json.loads(path.read_text(encoding="utf-8"))
+        return {"error": f"{Path(file).name}:{expression}: {error}"}
+
+
+def write() -> None:
+    """Writes the report of the process of its own."""
+    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30,) * 2)
+    file, expression, size, path = sys.argv[1:]
+    Path(path).write_text(json.dumps(grade(file, expression, int(size))), encoding="utf-8")
 
 
 def main() -> int:
     """Prints what a network of a submission does, what its layers see, and its scorecard."""
-    if len(sys.argv) != 2 or not (match := ARGUMENT.fullmatch(sys.argv[1])):
-        print("usage: python -m helpers.own_network FILE:EXPRESSION, such as net.py:Net()", file=sys.stderr)
-        return 2
-    try:
-        model = load(*match.groups())
-        for call in trace(model).calls:
-            print(f"{call.kind:20} {call.name:30} -> {tuple(call.tensor.shape)}")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for part in (lambda: [table(receptive_field(model))], lambda: [*grade_techniques(model), "", count_used(model)[1]]):
-        try:
-            print("", *part(), sep="\n")
-        except ValueError as error:
-            print(error)
-    print("\nThe network was not trained, so its accuracy is unknown.")
-    return 0
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.own_network", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("network", metavar="FILE:EXPRESSION", help="such as net.py:Net() or work.ipynb:Net()")
+    parser.add_argument("--size", type=int, default=28, help="side of the images in pixels; default 28")
+    parser.add_argument("--seconds", type=float, default=60, help="limit of time; default 60")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    args = parser.parse_args()
+    if not (match := ARGUMENT.fullmatch(args.network)):
+        parser.error("the network is given as FILE:EXPRESSION, such as net.py:Net()")
+    report = graded_apart(*match.groups(), args.size, args.seconds)
+    lines = [Line(**line) for line in report.get("lines", [])]
+    if args.json:
+        print(json.dumps(report, indent=1))
+    else:
+        for statement in report.get("left_out", []):
+            print(f"left out, {statement}", file=sys.stderr)
+        if "error" in report:
+            print(report["error"], file=sys.stderr)
+        else:
+            print(*report["calls"], "", report["receptive_field"], "", *lines, "", report["parameters"], sep="\n")
+            print("\nThe network was not trained, so its accuracy is unknown.")
+    return 1 if "error" in report else 3 if any(line.passed is False for line in lines) else 0
 
 
 if __name__ == "__main__":

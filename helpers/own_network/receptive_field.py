@@ -168,6 +168,9 @@ def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -
             field = max(a.field for a in [*branches, *map(_whole, flat)])  # what the next layer will see
             widest = max(flat, key=lambda a: a.size * abs(a.jump))
             return widest._replace(field=field - (widest.size - 1) * abs(widest.jump), joined=True)
+    if len(branches) < len(axes) and all(a.size == 1 for a, _ in axes if not a.seen):
+        branches = [a for a, _ in axes if not a.seen]  # there is one position, which may see the whole map, too
+        return branches[0]._replace(field=max(a.field for a, _ in axes))
     if len(branches) < len(axes):
         # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
         if branches and call.kind not in ("mul", "div"):

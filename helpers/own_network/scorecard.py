@@ -18,9 +18,9 @@ from helpers.train import History
 
 MAXIMUM = ("max_pool2d", "adaptive_max_pool2d", "amax", "max")
 # What a layer makes of the whole map, by its kind.
-WHOLE = {"conv": "a {0}x{0} convolution over the whole map: a fully connected layer in disguise"}
-WHOLE |= dict.fromkeys(("avg_pool2d", "adaptive_avg_pool2d", "mean", "sum"), "the average of the whole {0}x{0} map")
-WHOLE |= dict.fromkeys(MAXIMUM, "the maximum of the whole {0}x{0} map, not its average")
+WHOLE = {"conv": "a {0}x{1} convolution over the whole map: a fully connected layer in disguise"}
+WHOLE |= dict.fromkeys(("avg_pool2d", "adaptive_avg_pool2d", "mean", "sum"), "the average of the whole {0}x{1} map")
+WHOLE |= dict.fromkeys(MAXIMUM, "the maximum of the whole {0}x{1} map, not its average")
 # What should not be done to logits, by what does it.
 LAST = {
     "softmax": "cross-entropy takes the softmax itself: after two of them gradients are small and training is slow",
@@ -44,13 +44,14 @@ class Line(NamedTuple):
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def read(model: nn.Module) -> tuple[Trace, Trace]:
-    """Returns what a model does in train mode and in eval mode; it stays as it is.
+def read(model: nn.Module, input_size: int = 28) -> tuple[Trace, Trace]:
+    """Returns what a model does in train mode and in eval mode with images of a side; it stays as it is.
 
     Raises:
         ValueError: the model cannot be graded; the message says what to change.
     """
-    evaluation, training = trace(model), trace(model, training=True)
+    evaluation = trace(model, input_size=input_size)
+    training = trace(model, training=True, input_size=input_size)
     shape, logits = tuple(evaluation.output.tensor.shape), training.output.tensor
     if shape != (2, NUM_CLASSES):
         advice = "flatten or average its maps" if len(shape) > 2 else f"its last layer must have {NUM_CLASSES} outputs"
@@ -69,21 +70,25 @@ def read(model: nn.Module) -> tuple[Trace, Trace]:
     return training, evaluation
 
 
-def grade_techniques(model: nn.Module) -> list[Line]:
+def grade_techniques(model: nn.Module, input_size: int = 28) -> list[Line]:
     """Looks for each technique of the assignment in what the model does with an image, and adds advice."""
-    training, evaluation = read(model)
+    training, evaluation = read(model, input_size)
     seen_by = views(evaluation)
     convs = [call for call in seen_by if call.kind == "conv"]
     points = [call for call in convs if max(call.arguments["weight"].shape[2:]) == 1]
-    padded = [x for x in convs if any(x.arguments["padding"]) or any(axis.padding > 0 for axis in seen_by[x].axes)]
+    padded = [call for call in convs if _is_padded(call, seen_by)]
     wide = [call in padded for call in convs if call not in points]
     of_all = f"of {len(convs)} convolutions"
     norms = [call for call in training.calls if call.kind == "batch_norm"]
     rates = [call.arguments["p"] for call in training.calls if call.kind == "dropout"]
-    whole = [call for call, view in seen_by.items() if call in view.ends and call.kind in MAXIMUM]
+    kept = [call.arguments.get("p") for call in training.calls if call.kind == "bernoulli"]  # dropout of attention
+    rates += [round(1 - p, 6) for p in kept if isinstance(p, float)]
+    whole = [call for call, view in seen_by.items() if call in view.ends and _is_maximum_of_all(call)]
     pools = [call for call in seen_by if call.kind in MAXIMUM[:2] and call not in whole]
     counted = times(len(pools)) + ", and a maximum over the whole map, which does not count" * bool(whole)
-    after = [call in pools for call in reversed(seen_by) if call in [*convs, *pools]].index(True) if pools else 2
+    # Neither what makes factors for a map nor what comes after the whole map was seen refines a pooling's choice.
+    refining = [call for call in without_gates(evaluation, seen_by) & set(convs) if not _has_seen_all(call, seen_by)]
+    after = [call in pools for call in reversed(seen_by) if call in [*refining, *pools]].index(True) if pools else 2
     near = f"{after} convolutions after the last one, asked 2" if pools else "there is none, see above"
     return [
         Line("convolutions with padding", any(wide), f"{wide.count(True)} {of_all}"),
@@ -98,6 +103,23 @@ def grade_techniques(model: nn.Module) -> list[Line]:
     ]
 
 
+def _has_seen_all(call: Call, seen_by: dict[Call, View]) -> bool:
+    """Tells whether each value that a call is given has seen the whole map."""
+    return all(seen_by[x].seen for x in call.inputs if x in seen_by)
+
+
+def _is_padded(call: Call, seen_by: dict[Call, View]) -> bool:
+    """Tells whether a convolution adds a border, by itself or by a layer before it."""
+    by_layer = not _has_seen_all(call, seen_by) and any(axis.padding > 0 for axis in seen_by[call].axes)
+    return any(call.arguments["padding"]) or by_layer
+
+
+def _is_maximum_of_all(call: Call) -> bool:
+    """Tells whether a maximum is taken of the whole map, and not by a window that would slide on a larger one."""
+    kernel = call.arguments.get("kernel_size") or [0]
+    return call.kind in MAXIMUM and list(kernel) <= list(call.arguments.get("stride") or kernel)
+
+
 def times(count: int) -> str:
     """Returns how often something is used, in words."""
     return {0: "not used", 1: "once", 2: "twice"}.get(count, f"{count} times")
@@ -106,16 +128,27 @@ def times(count: int) -> str:
 def _head(record: Trace, seen_by: dict[Call, View]) -> Line:
     """Says how the network comes from maps to logits."""
     view = seen_by.get(record.output, View())
-    linear = sum(call.kind == "linear" and seen_by[call].seen for call in without_gates(record, seen_by))
-    passed = linear > 0 or any(end.kind in WHOLE and end.kind not in MAXIMUM for end in view.ends)
+    last = _source(record.output, (*UNCHANGED, *LAST))
+    linear = sum(_is_fully_connected(call, seen_by) for call in without_gates(record, seen_by))
+    linear += view.unknown != "" and linear == 0 and last.kind == "linear" and last.tensor.ndim == 2
+    ends = [end for end in view.ends if end.kind in WHOLE and end.arguments.get("groups", 1) == 1]
+    passed = linear > 0 or any(end.kind not in MAXIMUM for end in ends)
     reasons = [f"not followed: {view.unknown}"] if view.unknown and not view.ends else []
-    reasons += [WHOLE[end.kind].format(seen_by[end].axes[0].kernel) for end in view.ends if end.kind in WHOLE]
+    reasons += [WHOLE[end.kind].format(*(axis.kernel for axis in seen_by[end].axes)) for end in ends]
     reasons += [f"{linear} fully connected"] if linear else []
     for call, view in seen_by.items():
         if call.kind == "avg_pool2d" and call.tensor.shape[-1] == 1 and not view.seen:
             side, size = view.axes[0].kernel, call.inputs[0].tensor.shape[-1]
             reasons += [f"{call.name} averages {side}x{side} of {size}x{size} pixels: AdaptiveAvgPool2d(1) takes all"]
     return Line("global average pooling or FC", passed, "; ".join(reasons) or "neither")
+
+
+def _is_fully_connected(call: Call, seen_by: dict[Call, View]) -> bool:
+    """Tells whether a layer mixes all that an image has left: a linear layer, or a convolution of a single position."""
+    if call.kind != "conv":
+        return call.kind == "linear" and seen_by[call].seen
+    mixes_none = any(x.kind in MAXIMUM or x.arguments.get("groups", 1) > 1 for x in seen_by[call].ends)
+    return call.arguments["groups"] == 1 and _has_seen_all(call, seen_by) and mixes_none
 
 
 def _advice(training: Trace, evaluation: Trace, padded_points: list[Call]) -> Iterator[Line]:
@@ -126,7 +159,7 @@ def _advice(training: Trace, evaluation: Trace, padded_points: list[Call]) -> It
     stuck = [call for call in evaluation.calls if call.kind == "dropout"]
     normed = [_source(x.inputs[0], (*UNCHANGED, "max_pool2d")) for x in training.calls if x.kind == "batch_norm"]
     biased = [call for call in normed if call.kind == "conv" and call.arguments["bias"] is not None]
-    saved = sum(call.arguments["bias"].numel() for call in biased)
+    saved = sum({id(bias): bias.numel() for bias in (call.arguments["bias"] for call in biased)}.values())
     for criterion, calls, advice in (
         ("dropout stays on in eval mode", stuck, "give it training=self.training, or take nn.Dropout"),
         ("1x1 convolution with padding", padded_points, "it adds a border without any image"),
@@ -143,9 +176,9 @@ def _source(call: Call, kinds: tuple[str, ...]) -> Call:
     return call
 
 
-def grade_targets(model: nn.Module, history: History) -> list[Line]:
+def grade_targets(model: nn.Module, history: History, input_size: int = 28) -> list[Line]:
     """Holds parameters, epochs and the final epoch's accuracy against the assignment's three targets."""
-    epochs, (count, reason) = len(history.test), count_used(model)
+    epochs, (count, reason) = len(history.test), count_used(model, input_size)
     accuracy = history.test[-1].accuracy if history.test else 0.0
     reached = f"{accuracy:.2f} % after the final epoch"
     if history.train and abs(history.train[-1].loss - log(NUM_CLASSES)) < 0.1:
@@ -157,9 +190,9 @@ def grade_targets(model: nn.Module, history: History) -> list[Line]:
     ]
 
 
-def count_used(model: nn.Module) -> tuple[int, str]:
+def count_used(model: nn.Module, input_size: int = 28) -> tuple[int, str]:
     """Counts the parameters that a network uses, frozen ones included, each once; says what else there is."""
-    training, evaluation = read(model)
+    training, evaluation = read(model, input_size)
     used = training.parameters | evaluation.parameters
     count = sum(p.numel() for p in used.values())
     frozen = sum(p.numel() for p in used.values() if not p.requires_grad)
@@ -167,7 +200,11 @@ def count_used(model: nn.Module) -> tuple[int, str]:
     if unused := {name: p.numel() for name, p in training.model.named_parameters() if name not in used}:
         layers = ", ".join(sorted({name.rpartition(".")[0] or name for name in unused}))
         reason += f"; without {sum(unused.values()):,} that are never used: delete {layers}"
-    own = {name: sum(p.numel() for p in m.parameters(recurse=False)) for name, m in training.model.named_modules()}
+    # torchsummary counts weight and bias of each module that is called, but not the network's own.
+    own = {
+        name: sum(p.numel() for key, p in m.named_parameters(recurse=False) if name and key in ("weight", "bias"))
+        for name, m in training.model.named_modules()
+    }
     if again := [name for name in own if own[name] and training.modules.count(name) > 1]:
         shown = sum(own[name] for name in training.modules)
         reason += f"; torchsummary shows {shown:,}, for it counts {', '.join(again)} each time that it is called"

@@ -1,67 +1,117 @@
 """Reads a network out of a student's file; the rest of it is not run, such as its download and training."""
 
+import __future__
+
 import ast
+import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-DEFINITIONS = (ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
+# Calls that may stand in an assignment: they make values and do nothing else.
+HARMLESS = {"dict", "list", "tuple", "set", "range", "len", "int", "float", "str", "min", "max", "sum", "round", "abs"}
+HARMLESS |= {"partial", "functools.partial", "namedtuple", "torch.device", "math.ceil", "math.floor", "math.sqrt"}
+HARMLESS |= {"torch.cuda.is_available", "torch.backends.mps.is_available", "torch.accelerator.is_available"}
 
 
-def load(file: str, expression: str) -> object:
+def load(file: str, expression: str, left_out: list[str]) -> object:
     """Returns the value of an expression in terms of what a `.py` file or notebook defines.
 
-    Its imports, definitions and plain constants are executed, and nothing else, as it prints. What fails among
-    them is left out, with a line on stderr.
+    Its imports, definitions and assignments without effects are run, and nothing else; that is their decorators,
+    defaults and class bodies, too, and whole files that are imported.
+
+    Args:
+        left_out: receives a line for each statement that was not run, or failed.
 
     Raises:
         ValueError: the file cannot be read, or the expression fails; the message says why.
     """
     path = Path(file)
-    print(f"Of {path.name}, imports, definitions and plain constants are executed, and nothing else.\n")
-    names = {"__name__": path.stem}
-    sys.path.insert(0, str(path.resolve().parent))
+    module = ModuleType(re.sub(r"\W", "_", path.stem))
+    folder = str(path.resolve().parent)
+    if any((path.parent / name).exists() for name in ("helpers.py", "helpers")):  # the student's, not this package
+        for name in [name for name in sys.modules if name.split(".")[0] == "helpers"]:
+            del sys.modules[name]
+    sys.modules[module.__name__] = module  # where dataclasses look for it
+    sys.path.insert(0, folder)
     try:
-        for node in _statements(path):
-            code = compile(ast.Module([node], type_ignores=[]), str(path), "exec")
+        flags = 0
+        for node, place in _statements(path, left_out):
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in node.names)
             try:
-                exec(code, names)
+                code = compile(ast.Module([node], type_ignores=[]), str(path), "exec", flags, dont_inherit=True)
+                exec(code, module.__dict__)
             except Exception as error:
-                print(f"left out: {ast.unparse(node).splitlines()[0]}: {error}", file=sys.stderr)
-        return eval(expression, names)
+                left_out.append(f"{place}: {ast.unparse(node).splitlines()[0]}: {error}")
+        return eval(expression, module.__dict__)
     except Exception as error:
         raise ValueError(f"{path.name}:{expression}: {type(error).__name__}: {error}") from error
     finally:
-        sys.path.pop(0)
+        sys.path.remove(folder)
 
 
-def _statements(path: Path) -> Iterator[ast.stmt]:
-    """Yields what is an import, a definition or a plain constant, at the top of a file or of a notebook's cells."""
-    sources = [path.read_text(encoding="utf-8")]
-    if path.suffix == ".ipynb":
-        cells = nbformat.reads(sources[0], as_version=4).cells
-        sources = [TransformerManager().transform_cell(cell.source) for cell in cells if cell.cell_type == "code"]
-    for source in sources:
+def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str]]:
+    """Yields what may be run at the top of a file or of a notebook's cells, and where it stands; notes the rest."""
+    for source, where in _sources(path):
         try:
             statements = ast.parse(source).body
         except SyntaxError as error:
-            print(f"left out: {source.strip().splitlines()[0]} ...: {error.msg}", file=sys.stderr)
+            left_out.append(f"{where}line {error.lineno}: {error.msg}: {(error.text or '').strip()}")
             continue
         for node in statements:
+            place = f"{where}line {node.lineno}"
+            if isinstance(node, ast.AnnAssign) and node.value is not None:  # its annotation would be run, too
+                node = ast.copy_location(ast.Assign([node.target], node.value), node)
             if isinstance(node, ast.Import):  # one by one: some of them may not be installed
-                yield from (ast.copy_location(ast.Import([alias]), node) for alias in node.names)
-            elif isinstance(node, DEFINITIONS) or _is_constant(node):
-                yield node
+                yield from ((ast.copy_location(ast.Import([alias]), node), place) for alias in node.names)
+            elif _may_run(node):
+                yield node, place
+            elif not _is_silent(node):
+                left_out.append(f"{place}: {ast.unparse(node).splitlines()[0]}")
 
 
-def _is_constant(node: ast.stmt) -> bool:
-    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
-        return False
+def _sources(path: Path) -> Iterator[tuple[str, str]]:
+    """Yields the text of a file, or of each code cell, without magics; and how a place in it is named."""
+    if path.suffix == ".ipynb":
+        cells = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4).cells
+        for i, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), start=1):
+            source = re.sub(r"^\s*%%(time|timeit|capture)\b.*", "", cell.source)
+            yield TransformerManager().transform_cell(source), f"code cell {i}, "
+        return
     try:
-        ast.literal_eval(node.value)
-    except (ValueError, TypeError, SyntaxError):
-        return False
-    return True
+        with tokenize.open(path) as file:
+            yield file.read(), ""
+    except (SyntaxError, UnicodeDecodeError):
+        yield path.read_text(encoding="latin-1"), ""
+
+
+def _may_run(node: ast.stmt) -> bool:
+    if isinstance(node, (ast.Assign, ast.AugAssign)):
+        return _is_harmless(node.value)
+    if isinstance(node, ast.If) and "__name__" not in ast.unparse(node.test):
+        return _is_harmless(node.test) and all(map(_may_run, node.body + node.orelse))
+    if isinstance(node, ast.Try):
+        parts = node.body + node.orelse + node.finalbody + [part for each in node.handlers for part in each.body]
+        return all(map(_may_run, parts))
+    return isinstance(node, DEFINITIONS)
+
+
+def _is_harmless(value: ast.expr) -> bool:
+    """Tells whether an expression calls nothing but what makes plain values; what stands in a lambda is not run yet."""
+    inside = {id(node) for x in ast.walk(value) if isinstance(x, ast.Lambda) for node in ast.walk(x.body)}
+    nodes = [node for node in ast.walk(value) if id(node) not in inside]
+    calls = [ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)]
+    return set(calls) <= HARMLESS and not any(isinstance(node, (ast.Await, ast.Yield, ast.NamedExpr)) for node in nodes)
+
+
+def _is_silent(node: ast.stmt) -> bool:
+    """Tells whether nobody misses a statement: a docstring, a lone name, or what runs as a program only."""
+    is_main = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+    return is_main or (isinstance(node, ast.Expr) and not any(isinstance(x, ast.Call) for x in ast.walk(node)))

@@ -106,11 +106,13 @@ class _Functions(TorchFunctionMode):
         name = getattr(func, "__name__", "").partition(".")[0].strip("_")  # conv2d.default is an operator's name
         self.record.function = name
         calls, before = self.record.calls, len(self.record.calls)
+        last = dict(self.record.last) if "dropout" in name else None
         output = func(*args, **(kwargs or {}))
         if "dropout" in name:  # one that is off draws no random numbers
             name = "dropout" if "bernoulli" in [call.kind for call in calls[before:]] else "dropout off"
         if name in (*NORMS, *DROPOUT, "pad"):
             del calls[before:]
+            self.record.last = last or self.record.last  # in place, dropout reads the very tensor that it writes
             self.record.add(name, func, args, kwargs, output)
         return output
 
