@@ -110,6 +110,8 @@ class Broken(nn.Module):
             Net(lambda s, x: torch.from_numpy(x.flatten(1).numpy()[:, :10])),
             "does not come from the image, or leaves torch",
         ),
+        (Net(lambda s, x: x.new_zeros(2, 10)), "does not come from the image"),
+        (Net(lambda s, x: x.new_ones(2, 10)), "does not come from the image"),
         (Frozen(), "trains nothing"),
         (Broken(0.0), "trains nothing: the gradient of every parameter is zero"),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).requires_grad_(False), "trains nothing"),
