@@ -161,6 +161,13 @@ def test_targets_hold_at_their_limits(correct, epochs, passed):
     assert not grade_targets(BaselineNet(), History(scores, scores))[1].passed
 
 
+@pytest.mark.parametrize(("count", "passed"), [(19_999, True), (20_000, False)])
+def test_twenty_thousand_parameters_are_too_many(count, passed):
+    model = Net(lambda s, x: s.head(x.flatten(1)) + s.rest.mean(), head=nn.Linear(784, 10))
+    model.rest = nn.Parameter(torch.ones(count - 7850))
+    assert grade_targets(model, History())[1] == Line("fewer than 20,000 parameters", passed, f"{count:,}")
+
+
 def test_an_untrained_network_fails():
     assert [line.passed for line in grade_targets(ConvNet([[4]]), History())] == [False, True, False]
 

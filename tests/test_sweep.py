@@ -86,6 +86,7 @@ def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
 def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
     def diverge(recipe, seed, *args):
         if seed == 100:
+            args[-1].touch()  # its checkpoint
             raise FloatingPointError("training has diverged")
         return run(recipe, seed, *args)
 
@@ -94,6 +95,7 @@ def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
     sweep_main(small, "toy", "--seeds", "100-101")
     assert "training has diverged" in capsys.readouterr().out
     assert [row["seed"] for row in results.read_table("trials")] == ["101"]
+    assert not list(results.locks().glob("*.pt"))
 
 
 def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
@@ -323,11 +325,13 @@ def test_recorded_runs_are_trained_again_and_compared(small, capsys):
     ],
 )
 def test_remade_weights_are_kept_if_a_test_run_of_the_recipe_is_the_same(small, recipe, split, changes, kept):
-    figures, made = sweep.run(recipe, 0, split, "cpu")
+    (figures, made), threads = sweep.run(recipe, 0, split, "cpu"), []
+    row = {"recipe": "toy", **figures, "threads": 3, "settings": str(recipe)}
+    results.write_table("again", [row | changes, row | {"seed": 1}])
     small.setattr(remake, "run", lambda *given: given[:3] == (recipe, 0, split) and (figures, made))
-    results.write_table("again", [{"recipe": "toy", **figures, "settings": str(recipe)} | changes])
+    small.setattr(torch, "set_num_threads", threads.append)
     small.setattr("sys.argv", ["remake", "again", "--split", split])
-    assert remake.main() == bool(changes) and weights.path_of("toy", 0).exists() == kept
+    assert remake.main() == bool(changes) and threads == [3] and weights.path_of("toy", 0).exists() == kept
     if kept:
         state = weights.load_weights("toy", 0)[0].state_dict()
         assert state.keys() == made.state.keys() and all(torch.equal(state[name], made.state[name]) for name in state)
