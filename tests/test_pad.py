@@ -1,7 +1,9 @@
 """The drawing pad: its JavaScript, run by V8, against PyTorch."""
 
+import base64
 import json
 import random
+import re
 from functools import partial
 
 import numpy as np
@@ -14,7 +16,7 @@ from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.model import count_parameters, to_device
 from helpers.own_digit.pad import FOLDER, draw, network_of, pad
-from measure.weights import trained
+from measure.weights import median_run, trained
 from tests.pictures import line
 from tools import page
 
@@ -198,6 +200,21 @@ def test_the_pad_stands_alone():
     assert len(html) - len(weights) < 23_000 and 'class="still"' in html
     # The weights are written out, as a plain network's: eight times those that are shared.
     assert len(weights) < 8 * 6 * count_parameters(parts[0])
+
+
+@torch.inference_mode()
+def test_the_page_says_of_its_networks_and_digits_what_is_so(mnist):
+    (text,) = re.findall("^const DATA = (.*);$", page.PAGE.read_text("utf-8"), re.MULTILINE)
+    data, networks = json.loads(text), {name: trained(name) for name in page.NETWORKS}
+    for name, network in data["networks"].items():
+        assert network["accuracy"] == median_run(name)["accuracy"]
+        assert network["parameters"] == count_parameters(networks[name][0])
+    for digit in data["digits"]:
+        image, label = (part[digit["index"]] for part in mnist[1])
+        assert base64.b64decode(digit["image"]) == image.numpy().tobytes() and digit["label"] == label
+        if name := digit.get("misread"):
+            model, mean, std = networks[name]
+            assert model((image[None, None] / 255 - mean) / std).argmax() != label
 
 
 def test_the_page_is_that_of_the_present_code_and_weights():

@@ -199,14 +199,15 @@ def net() -> nn.Sequential:
 
 
 class Page(Engine):
-    """The page, with two untrained networks and three digits."""
+    """The page, with two untrained networks, a and b, and four digits."""
 
     def __init__(self, models: dict[str, nn.Module], images: torch.Tensor):
         super().__init__()
         networks = {name: network_of(model, 0.1, 0.3) | {"accuracy": "9.81"} for name, model in models.items()}
         pixels = [base64.b64encode(image.numpy().tobytes()).decode() for image in images]
         digits = [{"index": i, "label": 7, "image": text} for i, text in enumerate(pixels)]
-        digits[1]["misread"], digits[2]["misread"] = models
+        for digit, name in zip(digits[1:], "bab"):
+            digit["misread"] = name
         code = BROWSER + (FOLDER / "pad.js").read_text("utf-8")
         code += f"const DATA = {json.dumps({'networks': networks, 'digits': digits})};"
         code += f"nodes.value.textContent = 'hint'; nodes.network.value = {json.dumps(next(iter(models)))};"
@@ -244,7 +245,7 @@ def models():
 
 @pytest.fixture
 def page(models, mnist):
-    return Page(models, mnist[1].images[:3])
+    return Page(models, mnist[1].images[:4])
 
 
 def maps_of(model: nn.Sequential, image: torch.Tensor, layer: int) -> torch.Tensor:
@@ -289,9 +290,9 @@ def test_maps_have_the_colors_of_the_notebooks(page, models, mnist, layer):
 
 def test_a_network_shows_its_own_misread_digits_and_reads_the_same_one(page, models, mnist):
     titles = "nodes.digits.children.map((node) => node.title || node.textContent)"
-    for name, misread in (("a", 1), ("b", 2)):
+    for name, misread, *more in (("b", 1, 3), ("a", 2)):
         page.choose(name)
-        assert page.json(titles) == ["test digit 0, a 7", "|", f"test digit {misread}, a 7"]
+        assert page.json(titles) == ["test digit 0, a 7", "|", *(f"test digit {i}, a 7" for i in (misread, *more))]
         page.click(1)
         assert np.array_equal(page.pixels("nodes.seen")[..., 0], 255 - mnist[1].images[misread].numpy())
         scores = maps_of(models[name], mnist[1].images[misread], 3).softmax(0)
