@@ -439,6 +439,16 @@ NETWORKS = {
     "not square": change(
         lambda: {"second": conv(4, 4, (3, 1))}, not_followed=r"0\.4: 3x1 is not square", says={POINT: "1 of 4"}
     ),
+    "strides not square": change(lambda: {"second": conv(4, 4, 3, (1, 2))}, not_followed=r"0\.4: .* is not square"),
+    "side by side": change(
+        lambda: {"relu2": Net(lambda s, x: torch.cat([x, x], 3))}, not_followed="of different shape"
+    ),
+    "stacked in front": change(
+        lambda: {"relu2": Net(lambda s, x: torch.stack([x, x]).sum(0))}, not_followed="in front of the images"
+    ),
+    "mean of a batch": change(
+        lambda: {"relu2": Net(lambda s, x: x - x.mean(0, keepdim=True))}, not_followed="images of a batch are mixed"
+    ),
     "transposed": change(lambda: {"relu2": nn.ConvTranspose2d(4, 4, 3)}, not_followed="transposed convolution"),
     "upsampled": change(lambda: {"relu2": nn.Upsample(scale_factor=2)}, not_followed="upsample_nearest2d"),
     "attention": change(lambda: {"relu3": Attention()}, not_followed="0.9"),
