@@ -208,6 +208,17 @@ class Mirrored(nn.Module):
         return self.conv(x) + self.conv(x.flip(3)).flip(3)
 
 
+def shifted_by_flips(x: Tensor) -> Tensor:
+    """Adds to each pixel the one above it, to the left: flipped, a map is padded in front where it ends."""
+    return x + F.pad(x.flip(2, 3), (0, 1, 0, 1)).flip(2, 3)[..., : x.shape[2], : x.shape[3]]
+
+
+def ends_added(x: Tensor) -> Tensor:
+    """Adds to each pixel the second one below it, to the right: the last ones, counted from the end."""
+    rest = x.shape[-1] - 2
+    return x[..., :rest, :rest] + x[..., -rest:, -rest:]
+
+
 class Ghost(nn.Module):
     """Normalizes each quarter of a batch by itself."""
 
@@ -294,6 +305,15 @@ NETWORKS = {
     "no dropout": change(lambda: {"dropout": None}, fails={DROPOUT}),
     "dropout of rate 0": change(lambda: {"dropout": nn.Dropout(0)}, fails={DROPOUT}),
     "no batch norm": change(lambda: {"norm": None}, fails={NORM}),
+    "bias before pooling and batch norm": change(
+        lambda: {
+            "first": nn.Conv2d(1, 4, 3, padding=1),
+            "norm": nn.Sequential(nn.MaxPool2d(2), nn.BatchNorm2d(4)),
+            "pool1": None,
+        },
+        notes={BIAS},
+        says={BIAS: "0.0: the norm takes it away, bias=False saves 4"},
+    ),
     "bias before batch norm": change(
         lambda: {"first": nn.Conv2d(1, 4, 3, padding=1)}, notes={BIAS}, says={BIAS: "saves 4"}
     ),
@@ -336,6 +356,9 @@ NETWORKS = {
     "frozen": change(frozen, parameters="556, 36 of them frozen"),
     "compiled": Network(compiled),
     "in place": change(lambda: {"relu2": InPlace()}),
+    "new tensors": change(
+        lambda: {"relu2": Net(lambda s, x: torch.maximum(x, x.new_zeros(x.shape)) * x.new_ones(x.shape[1:]))}
+    ),
     "weight norm": change(lambda: {"second": nn.utils.parametrizations.weight_norm(conv(4, 4))}),
     "spectral norm": change(lambda: {"second": nn.utils.parametrizations.spectral_norm(conv(4, 4))}),
     "unused branch": Network(
@@ -391,6 +414,11 @@ NETWORKS = {
     "padded on one side": change(
         lambda: {"relu2": Net(lambda s, x: x + F.pad(x[..., 1:, 1:], (0, 1, 0, 1)))}, fields=[3, 4, 8, 12, 20, 20]
     ),
+    "shifted by flips": change(lambda: {"relu2": Net(lambda s, x: shifted_by_flips(x))}, fields=[3, 4, 8, 12, 20, 20]),
+    "both ends added": change(
+        lambda: {"relu2": Net(lambda s, x: ends_added(x)), "pool2": nn.MaxPool2d(2, 2, 1)},
+        fields=[3, 4, 8, 14, 22, 22],
+    ),
     "squeeze and excite": change(lambda: {"relu2": Excite(4)}, says={HEAD: "the average of the whole 6x6 map"}),
     "squeeze and excite, then a maximum": Network(
         lambda: Net(lambda s, x: s.body(x).amax((2, 3)), body=body(relu2=Excite(4))), fails={HEAD}
@@ -409,7 +437,17 @@ NETWORKS = {
     "dropout of maps": change(lambda: {"dropout": nn.Dropout2d(0.1)}, says={DROPOUT: "[0.1]"}),
     # What cannot be followed is said.
     "not square": change(
-        lambda: {"second": conv(4, 4, (3, 1))}, not_followed=r"0\.4: 3x1 is not square", says={HEAD: ""}
+        lambda: {"second": conv(4, 4, (3, 1))}, not_followed=r"0\.4: 3x1 is not square", says={POINT: "1 of 4"}
+    ),
+    "strides not square": change(lambda: {"second": conv(4, 4, 3, (1, 2))}, not_followed=r"0\.4: .* is not square"),
+    "side by side": change(
+        lambda: {"relu2": Net(lambda s, x: torch.cat([x, x], 3))}, not_followed="of different shape"
+    ),
+    "stacked in front": change(
+        lambda: {"relu2": Net(lambda s, x: torch.stack([x, x]).sum(0))}, not_followed="in front of the images"
+    ),
+    "mean of a batch": change(
+        lambda: {"relu2": Net(lambda s, x: x - x.mean(0, keepdim=True))}, not_followed="images of a batch are mixed"
     ),
     "transposed": change(lambda: {"relu2": nn.ConvTranspose2d(4, 4, 3)}, not_followed="transposed convolution"),
     "upsampled": change(lambda: {"relu2": nn.Upsample(scale_factor=2)}, not_followed="upsample_nearest2d"),

@@ -54,6 +54,12 @@ def test_our_measured_recipes_are_named_and_the_others_too(drawn, show):
     assert names >= others and others
 
 
+def test_a_recipe_that_is_not_finished_is_not_shown(drawn, monkeypatch):
+    monkeypatch.setattr(frontier, "finished", lambda name: name != "lesson")
+    frontier.show_parameters()
+    assert "smallest" in legend_of(drawn[0]) and not {"lesson", "baseline"} & set(legend_of(drawn[0]))
+
+
 def test_times_have_no_submissions(drawn):
     frontier.show_seconds()
     assert not any("submissions" in name for name in legend_of(drawn[0]))

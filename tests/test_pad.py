@@ -1,6 +1,10 @@
 """The drawing pad: its JavaScript, run by V8, against PyTorch."""
 
+import base64
 import json
+import random
+import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.model import count_parameters, to_device
 from helpers.own_digit.pad import FOLDER, draw, network_of, pad
-from measure.weights import trained
+from measure.weights import median_run, trained
 from tests.pictures import line
 from tools import page
 
@@ -68,7 +72,7 @@ def some_network(seed: int) -> nn.Module:
         nn.SiLU(),
         nn.MaxPool2d(3, 2, padding=1, ceil_mode=True),
         nn.BatchNorm2d(6),
-        nn.Conv2d(6, 8, 3, padding=2, dilation=2, groups=2, bias=False),
+        nn.Conv2d(6, 8, 3, padding=(2, 1), dilation=(2, 1), groups=2, bias=False),
         nn.ReLU(),
         nn.AvgPool2d((2, 3), stride=2, padding=1, ceil_mode=True, count_include_pad=bool(seed)),
         nn.Dropout(0.2),
@@ -85,6 +89,19 @@ def some_network(seed: int) -> nn.Module:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_networks_of_students_are_run_alike(mnist, seed):
     assert largest_difference(some_network(seed), 0.1, 0.3, mnist[1].images[:5] / 255) < 1e-4
+
+
+def test_poolings_are_those_of_torch(mnist):
+    """Also where a last window would begin in the padding, which torch leaves out, or reaches beyond it."""
+    generator, image = random.Random(0), mnist[1].images[0] / 255
+    for case in range(60):
+        kernel, stride = (tuple(generator.choices([1, 2, 3, 4], k=2)) for _ in range(2))
+        padding = tuple(generator.randint(0, side // 2) for side in kernel)
+        settings = {"stride": stride, "padding": padding, "ceil_mode": generator.random() < 0.7}
+        pools = [nn.MaxPool2d, partial(nn.AvgPool2d, count_include_pad=case % 3 > 1)]
+        first = nn.Conv2d(1, 2, generator.choices([1, 2, 3], k=2))  # gives maps of other sizes than 28
+        model = nn.Sequential(first, pools[case % 2](kernel, **settings), nn.Flatten())
+        assert largest_difference(model, 0.1, 0.3, image[None]) < 1e-4, model
 
 
 @pytest.mark.parametrize(
@@ -133,6 +150,15 @@ def test_place_and_size_of_a_drawing_do_not_matter():
         assert image.sum(axis=1 - axis) @ np.arange(28) / image.sum() == pytest.approx(14, abs=0.1)
 
 
+def test_strokes_are_as_wide_as_those_of_mnist(mnist):
+    """Upright ones, inked in five columns at most, tell MNIST's pen by the ink in each of their rows."""
+    ones = mnist[1].images[mnist[1].labels == 1] / 255
+    ones = ones[(ones.amax(dim=1) > 0.5).sum(dim=1) <= 5]
+    pen = ones[:, 10:18].sum(dim=2).median().item()
+    drawn = Engine().rasterize([[[0, 0], [0, 100]]])
+    assert drawn[10:18].sum(axis=1) == pytest.approx(pen, abs=0.5)
+
+
 def test_drawings_end_where_they_should():
     engine = Engine()
     assert engine.json("mnist.rasterize([])") is None
@@ -174,6 +200,21 @@ def test_the_pad_stands_alone():
     assert len(html) - len(weights) < 23_000 and 'class="still"' in html
     # The weights are written out, as a plain network's: eight times those that are shared.
     assert len(weights) < 8 * 6 * count_parameters(parts[0])
+
+
+@torch.inference_mode()
+def test_the_page_says_of_its_networks_and_digits_what_is_so(mnist):
+    (text,) = re.findall("^const DATA = (.*);$", page.PAGE.read_text("utf-8"), re.MULTILINE)
+    data, networks = json.loads(text), {name: trained(name) for name in page.NETWORKS}
+    for name, network in data["networks"].items():
+        assert network["accuracy"] == median_run(name)["accuracy"]
+        assert network["parameters"] == count_parameters(networks[name][0])
+    for digit in data["digits"]:
+        image, label = (part[digit["index"]] for part in mnist[1])
+        assert base64.b64decode(digit["image"]) == image.numpy().tobytes() and digit["label"] == label
+        if name := digit.get("misread"):
+            model, mean, std = networks[name]
+            assert model((image[None, None] / 255 - mean) / std).argmax() != label
 
 
 def test_the_page_is_that_of_the_present_code_and_weights():

@@ -40,6 +40,25 @@ def test_a_mean_within_the_noise_is_hollow_and_others_point_where_they_lie(drawn
     assert [label.get_text() for label in axis.get_yticklabels()] == ["ours", "changed"]
 
 
+@pytest.mark.parametrize(
+    "curves", [{}, {"train": [], "test": []}, {"train": [(1, 0.5)], "test": []}, {"alone": [(1, 0.5)]}]
+)
+@pytest.mark.fault("training interrupted in its first epoch, then its curves", "empty axes, no warning")
+@pytest.mark.parametrize("log", [False, True])
+def test_curves_may_be_empty(tmp_path, curves, log, recwarn):
+    """Drawn for real: some warnings come when a figure is laid out."""
+    plot.show_curves(curves, "loss", target=0.1, log=log, path=tmp_path / "curves.png")
+    assert not recwarn and (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_curves_that_have_points_are_named(drawn):
+    plot.show_curves({"train": [(1, 0.5)], "validation": [], "test": [(1, 0.25), (2, 0.125)]}, "loss")
+    plot.show_curves({"alone": [(1, 0.5)]}, "loss")
+    first, second = (figure.axes[0] for figure in drawn)
+    assert [text.get_text() for text in first.get_legend().texts] == ["train", "test"] and not second.get_legend()
+    assert [line.get_xydata().tolist() for line in first.lines] == [[[1, 0.5]], [[1, 0.25], [2, 0.125]]]
+
+
 def test_each_panel_has_its_curves_and_the_line_to_compare_with(drawn):
     panels = {name: {"healthy": [(0, 2), (1, 1)], "broken": [(0, 2), (1, float("nan"))]} for name in "abcd"}
     plot.show_panels(panels, "step", "loss", ylim=(0, 16), target=2.3, target_name="ln 10 =")

@@ -1,5 +1,7 @@
 """What the pages say is what was measured, and every link and picture in them is there."""
 
+import csv
+import math
 import re
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from helpers.beyond.recipes import ALL_RECIPES
 from measure import peers, results, techniques
 from measure.times import line_of
 from measure.weights import median_run
+from tools import images
 from tools.images import IMAGES, notebook_pictures, tagged_cells
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,6 +97,34 @@ def test_pictures_of_the_notebook_are_its_own():
     assert pictures.keys() == {"confusion", "mistakes", "loss"}
     for name, picture in pictures.items():
         assert (IMAGES / f"{name}.png").read_bytes() == picture
+
+
+def test_the_pictures_that_are_drawn_are_of_the_networks_that_they_name(monkeypatch, tmp_path):
+    drawn = {}
+
+    def note(*data, path, **settings):
+        drawn[path.name] = data, settings
+
+    for name in ("show_neurons", "show_network", "show_curves"):
+        monkeypatch.setattr(images.plot, name, note)
+    monkeypatch.setattr(images, "show_parameters", lambda path: note(path=path))
+    monkeypatch.setattr(images, "IMAGES", tmp_path)
+    images.main()
+    others = {"page.png", *(path.name for path in IMAGES.glob("workbook*"))}
+    names = {path.name for path in IMAGES.iterdir()} - others
+    assert drawn.keys() | {path.name for path in tmp_path.iterdir()} == names
+    (curves, _), _ = drawn["accuracy.png"]
+    for title, name in (("our network", "lesson"), ("baseline", "baseline")):
+        with (ROOT / "results" / f"{name}.csv").open(encoding="utf-8") as file:
+            runs = [row["accuracies"].split() for row in csv.DictReader(file)]
+        means = [sum(map(float, epoch)) / len(runs) for epoch in zip(*runs)]
+        assert curves.pop(title) == [(n, pytest.approx(mean)) for n, mean in enumerate(means, start=1)]
+    assert not curves
+    (layers,), settings = drawn["network.png"]
+    assert "14,986 parameters" in settings["title"] and [layer.channels for layer in layers][-1] == 10
+    (values, weights), _ = drawn["backpropagation_network.png"]
+    assert values["i"] == (0.05, 0.1) and values["target t"] == (0.01, 0.99) and weights[:2] == (0.15, 0.2)
+    assert values["a_h"] == pytest.approx([1 / (1 + math.exp(-h)) for h in (0.0275, 0.0425)])
 
 
 def test_the_report_is_short():

@@ -110,6 +110,8 @@ class Broken(nn.Module):
             Net(lambda s, x: torch.from_numpy(x.flatten(1).numpy()[:, :10])),
             "does not come from the image, or leaves torch",
         ),
+        (Net(lambda s, x: x.new_zeros(2, 10)), "does not come from the image"),
+        (Net(lambda s, x: x.new_ones(2, 10)), "does not come from the image"),
         (Frozen(), "trains nothing"),
         (Broken(0.0), "trains nothing: the gradient of every parameter is zero"),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).requires_grad_(False), "trains nothing"),
@@ -157,6 +159,13 @@ def test_targets_hold_at_their_limits(correct, epochs, passed):
     lines = grade_targets(ConvNet([[4]]), History(scores, scores, [1.0] * epochs))
     assert [line.passed for line in lines] == passed
     assert not grade_targets(BaselineNet(), History(scores, scores))[1].passed
+
+
+@pytest.mark.parametrize(("count", "passed"), [(19_999, True), (20_000, False)])
+def test_twenty_thousand_parameters_are_too_many(count, passed):
+    model = Net(lambda s, x: s.head(x.flatten(1)) + s.rest.mean(), head=nn.Linear(784, 10))
+    model.rest = nn.Parameter(torch.ones(count - 7850))
+    assert grade_targets(model, History())[1] == Line("fewer than 20,000 parameters", passed, f"{count:,}")
 
 
 def test_an_untrained_network_fails():

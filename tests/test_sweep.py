@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from helpers.data import Split, load_mnist, mean_and_std
 from helpers.model import count_parameters
 from helpers.recipes import Recipe
 from helpers.train import fit
-from measure import peers, remake, results, sweep, weights
+from measure import machine, peers, remake, results, sweep, weights
 from measure.variants import VARIANTS
 
 TOY = ConvNetRecipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
@@ -85,6 +86,7 @@ def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
 def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
     def diverge(recipe, seed, *args):
         if seed == 100:
+            args[-1].touch()  # its checkpoint
             raise FloatingPointError("training has diverged")
         return run(recipe, seed, *args)
 
@@ -93,6 +95,7 @@ def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
     sweep_main(small, "toy", "--seeds", "100-101")
     assert "training has diverged" in capsys.readouterr().out
     assert [row["seed"] for row in results.read_table("trials")] == ["101"]
+    assert not list(results.locks().glob("*.pt"))
 
 
 def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
@@ -108,6 +111,16 @@ def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
     assert first == row and second["seed"] == "101"
     assert "| toy | lr=0.1 stages=((2,), (3,)) activation=SiLU |" in capsys.readouterr().out
     assert not (results.RESULTS / "weights").exists()
+
+
+def test_the_same_seed_with_another_setting_is_another_run(small, capsys):
+    """A setting that is written out as the recipe has it changes nothing. Nothing is trained here."""
+    figures = dict.fromkeys(sweep.COLUMNS, "") | {"recipe": "toy", "split": "validation"}
+    figures |= {"seed": 100, "parameters": 1}
+    small.setattr(sweep, "run", lambda *args: (figures, None))
+    for words in (["--set", "lr=0.1"], ["--set", "lr=0.2"], [], ["--set", f"lr={TOY.lr}"], ["--set", "lr=0.2"]):
+        sweep_main(small, "toy", *words)
+    assert [results.recipe_of(row).lr for row in results.read_table("trials")] == [0.1, 0.2, TOY.lr]
 
 
 def test_trials_stand_beside_the_recipe_of_today_that_they_are_most_like(small):
@@ -267,16 +280,61 @@ def test_rows_name_the_instruction_set_and_other_columns_are_refused(small):
     assert (results.RESULTS / "toy.csv").read_bytes() == before
 
 
+def test_a_row_says_whether_the_code_of_a_run_was_changed_since_its_commit(monkeypatch, tmp_path):
+    def git(*words):
+        return subprocess.run(["git", "-C", tmp_path, *words], capture_output=True, check=True)
+
+    files = [tmp_path / name / "file.py" for name in ("notebooks", "helpers/beyond", "measure")]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    for words in (["init"], ["add", "."], ["config", "user.name", "x"], ["config", "user.email", "x"]):
+        git(*words)
+    git("-c", "commit.gpgsign=false", "commit", "-m", "x")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    head = machine.commit()
+    assert re.fullmatch("[0-9a-f]{7,}", head)
+    for file, mark in zip(files, ("", "-changed", "-changed")):
+        file.write_text("changed")
+        assert machine.commit() == head + mark
+        file.write_text("")
+
+
 def test_recorded_runs_are_trained_again_and_compared(small, capsys):
     sweep_main(small, "toy", "--split", "test")
     small.setattr("sys.argv", ["remake", "toy"])
     assert remake.main() == 0 and "1 of 1 runs are the same to the last digit" in capsys.readouterr().out
-    (row,) = results.read_results("toy")
-    results.write_table("toy", [row | {"loss": "0.00001"}])
-    assert remake.main() == 1 and "loss 0.00001, now " in capsys.readouterr().out
+    (row,), again = results.read_results("toy"), sweep.run(TOY, 0, "test", "cpu")
+    small.setattr(remake, "run", lambda *given: again)
+    for name in ("accuracy", "loss", "views_accuracy", "views_loss", "accuracies", "losses"):
+        wrong = " ".join(["0.00001", *row[name].split()[1:]])  # of a curve, the first epoch alone
+        results.write_table("toy", [row | {name: wrong}])
+        assert remake.main() == 1 and f"toy, seed 0: {name} {wrong}, now {row[name]}\n" in capsys.readouterr().out
     results.write_table("toy", [row | {"device": "some GPU"}])
     assert remake.main() == 0
     assert "left out: 1 runs of some GPU, which is not in this machine\n0 of 0 runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("recipe", "split", "changes", "kept"),
+    [
+        (TOY, "test", {}, True),
+        (TOY, "test", {"losses": "0.1 0.1"}, False),
+        (TOY, "validation", {}, False),
+        (dataclasses.replace(TOY, lr=0.1), "test", {}, False),
+    ],
+)
+def test_remade_weights_are_kept_if_a_test_run_of_the_recipe_is_the_same(small, recipe, split, changes, kept):
+    (figures, made), threads = sweep.run(recipe, 0, split, "cpu"), []
+    row = {"recipe": "toy", **figures, "threads": 3, "settings": str(recipe)}
+    results.write_table("again", [row | changes, row | {"seed": 1}])
+    small.setattr(remake, "run", lambda *given: given[:3] == (recipe, 0, split) and (figures, made))
+    small.setattr(torch, "set_num_threads", threads.append)
+    small.setattr("sys.argv", ["remake", "again", "--split", split])
+    assert remake.main() == bool(changes) and threads == [3] and weights.path_of("toy", 0).exists() == kept
+    if kept:
+        state = weights.load_weights("toy", 0)[0].state_dict()
+        assert state.keys() == made.state.keys() and all(torch.equal(state[name], made.state[name]) for name in state)
 
 
 def test_trials_are_trained_again_by_the_settings_of_their_rows(small, capsys):

@@ -39,30 +39,8 @@ def show_curves(
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axis.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
         axis.grid(alpha=0.3)
-        if len(curves) > 1:
+        if len(curves) > 1 and any(curves.values()):  # else there is nothing to name
             axis.legend()
-
-
-def show_training(
-    rates: Sequence[float],
-    losses: dict[str, Sequence[tuple[float, float]]],
-    *,
-    title: str = "",
-    ylim: tuple[float, float] | None = None,
-    path: File = None,
-) -> None:
-    """Draws the learning rate of each step, and beside it curves of losses by epoch, over the same epochs."""
-    num_epochs = max(x for points in losses.values() for x, _ in points)
-    with drawing(11, 4, title, path, ncols=2) as (left, right):
-        left.plot([num_epochs * i / len(rates) for i in range(len(rates))], rates, color=BLUE)
-        left.set(ylabel="learning rate", title=f"{len(rates):,} steps")
-        _draw_curves(right, losses)
-        right.set(ylabel="cross-entropy (nats per image)", title="loss", ylim=ylim)
-        right.legend()
-        for axis in (left, right):
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-            axis.set(xlabel="epoch", xlim=(0, num_epochs + 0.2))
-            axis.grid(alpha=0.3)
 
 
 def show_bars(values: Sequence[float], xlabel: str, ylabel: str, *, title: str = "", path: File = None) -> None:

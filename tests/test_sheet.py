@@ -1,0 +1,307 @@
+"""The sheet to draw on and the page, in V8: a stand-in for the browser keeps what they make and show."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from helpers.own_digit.pad import FOLDER, network_of
+from helpers.own_digit.photo import SURE
+from helpers.plot.figure import SIGNED
+from tests.test_pad import SEVEN, Engine
+from tools.page import PAGE
+
+# Every node is shown at (10, 20), half as large as the sheet is in its own units.
+BROWSER = """
+const frames = [], requestAnimationFrame = (frame) => frames.push(frame);
+const getComputedStyle = () => ({color: "ink", getPropertyValue: (name) => name});
+const matchMedia = () => new Node(), location = {hostname: "", pathname: ""}, innerWidth = 1000;
+class MutationObserver { observe() {} }
+class Node {
+  style = {}; children = []; listeners = {}; calls = [];
+  appendChild(node) { this.children.push(node); return node; }
+  replaceChildren() { this.children = []; }
+  setAttribute(name, value) { this[name] = value; }
+  getAttribute(name) { return `${this[name]}`; }
+  addEventListener(name, listener) { this.listeners[name] = listener; }
+  matches() { return false; }
+  setPointerCapture() {}
+  getBoundingClientRect() { return {left: 10, top: 20, width: 140, height: 140}; }
+  getContext() {
+    const createImageData = (width, height) => ({width, height, data: new Uint8ClampedArray(4 * width * height)});
+    const get = (own, name) => own[name] || ((...given) => this.calls.push([name, ...given]));
+    return this.context ||= new Proxy({createImageData}, {get});
+  }
+}
+const nodes = {value: new Node(), network: new Node()}, document = {
+  body: new Node(), createElement: () => new Node(), getElementById: (id) => nodes[id] ||= new Node(),
+};
+function fire(node, name, given) {
+  const event = {button: 0, pointerId: 1, pointerType: "mouse", preventDefault() {}, stopPropagation() {}, ...given};
+  name === "click" ? node.onclick() : node.listeners[name](event);
+  while (frames.length) frames.shift()();
+}
+const picture = (node) => node.calls.findLast(([name]) => name === "putImageData")[1];
+"""
+
+
+class Sheet(Engine):
+    """A pad whose last image is `seen`."""
+
+    def __init__(self):
+        super().__init__()
+        self.js.eval(BROWSER + (FOLDER / "pad.js").read_text("utf-8"))
+        self.js.eval("let seen = null; const parent = new Node(), pad = mnist.pad(parent, (image) => seen = image);")
+        self.js.eval("const [canvas, ...buttons] = parent.children;")
+
+    def fire(self, name: str, node: str = "canvas", **event: object) -> None:
+        self.js.eval(f"fire({node}, {json.dumps(name)}, {json.dumps(event)})")
+
+    def click(self, name: str) -> None:
+        self.fire("click", f"buttons.find((button) => button.textContent === {json.dumps(name)})")
+
+    def at(self, name: str, point: list, **event: object) -> None:
+        """Something happens at a point in the sheet's units."""
+        x, y = point
+        self.fire(name, clientX=10 + x / 2, clientY=20 + y / 2, **event)
+
+    def draw(self, *points: list, **event: object) -> None:
+        names = ["pointerdown", *["pointermove"] * (len(points) - 2), "pointerup"]
+        for name, point in zip(names, [*points, points[-1]][: len(names)]):
+            self.at(name, point, **event)
+
+    def shows(self, strokes: list | None) -> bool:
+        """Whether the image is that of these strokes, or of none."""
+        image = self.json("seen && Array.from(seen)")
+        return image is None if strokes is None else np.allclose(np.reshape(image, (28, 28)), self.rasterize(strokes))
+
+    def strokes(self) -> list:
+        """Returns the strokes that the sheet shows, in its own units."""
+        script = "canvas.calls.slice(canvas.calls.findLastIndex(([name]) => name === 'clearRect'))"
+        strokes = []
+        for name, *point in self.json(script):
+            strokes += [[]] if name == "moveTo" else []
+            strokes[-1:] = [strokes[-1] + [point]] if name == "lineTo" else strokes[-1:]
+        return strokes
+
+
+@pytest.fixture
+def sheet():
+    return Sheet()
+
+
+ONE = [[140, 30], [140, 140], [140, 250]]
+(LINES,) = SEVEN
+
+
+def test_a_stroke_is_shown_where_it_is_drawn_and_as_wide_as_it_is_read(sheet):
+    sheet.draw(*ONE)
+    assert sheet.strokes() == [ONE] and sheet.shows([ONE])
+    width = sheet.json("canvas.context.lineWidth") * 28 / 280
+    assert sheet.rasterize([ONE])[14].sum() == pytest.approx(width, abs=0.5)
+
+
+def test_undo_takes_back_a_stroke_or_what_clear_took(sheet):
+    sheet.click("Undo")  # nothing is there yet
+    assert sheet.shows(None)
+    sheet.draw(*LINES)
+    sheet.draw(*ONE)
+    for _ in range(2):
+        sheet.click("Clear")  # the second time it changes nothing
+        assert sheet.shows(None)
+    for strokes in ([LINES, ONE], [LINES], None):
+        sheet.click("Undo")
+        assert sheet.shows(strokes)
+
+
+def test_the_eraser_reaches_as_far_as_its_ring(sheet):
+    sheet.draw(*ONE)
+    sheet.click("Eraser")
+    sheet.at("pointerdown", [140, 140])
+    reach = sheet.json("canvas.calls.findLast(([name]) => name === 'arc')[3]")
+    above, below = ([y for _, y in stroke] for stroke in sheet.strokes())
+    assert 140 - max(above) == pytest.approx(reach, abs=reach / 4) == min(below) - 140
+    sheet.at("pointerup", [140, 140])
+    sheet.click("Undo")
+    assert sheet.shows([ONE])
+    sheet.click("Clear")  # takes the pen again
+    sheet.draw(*LINES)
+    assert sheet.shows([LINES])
+
+
+def test_a_given_image_is_there_until_one_draws_or_takes_it_back(sheet):
+    image = "new Float32Array(784).fill(0.5)"
+    for what, strokes in ((lambda: sheet.draw(*ONE), [ONE]), (lambda: sheet.click("Undo"), [ONE])):
+        sheet.js.eval(f"pad.give({image}, canvas); fire(canvas, 'blur')")
+        assert set(sheet.json("Array.from(seen)")) == {0.5}
+        what()
+        assert sheet.shows(strokes)
+
+
+def test_one_pointer_draws_at_a_time_and_a_pen_comes_before_a_palm(sheet):
+    sheet.at("pointerdown", ONE[0], pointerType="touch")
+    sheet.draw(*LINES, pointerId=2, pointerType="touch")  # a second finger
+    sheet.at("pointermove", ONE[1], pointerType="touch")
+    sheet.at("pointercancel", ONE[1], pointerType="touch")
+    sheet.at("pointermove", ONE[2], pointerType="touch")  # no longer down
+    assert sheet.shows([ONE[:2]])
+    sheet.at("pointerdown", [20, 20], pointerType="touch")  # a palm
+    sheet.draw(*LINES, pointerId=2, pointerType="pen")
+    assert sheet.shows([ONE[:2], LINES])
+
+
+def test_keys_move_the_pen_from_the_middle_and_not_off_the_sheet(sheet):
+    for key in [" ", "ArrowRight", *["ArrowDown"] * 30, " ", "ArrowLeft"]:
+        sheet.fire("keydown", key=key)
+    (stroke,) = sheet.strokes()
+    assert stroke[:3] == [[140, 140], [146, 140], [146, 146]] and stroke[-1] == [146, 280]
+    sheet.fire("keydown", key="Escape")
+    assert sheet.shows(None)
+    for key in ("Backspace", "z"):
+        sheet.draw(*ONE)
+        sheet.fire("keydown", key=key, ctrlKey=True)
+        assert sheet.shows(None)
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({8: SURE, 3: 1 - SURE}, "It is an 8, 80.0 % sure."),
+        ({3: 0.9996, 8: 0.0004}, "It is a 3, 100.0 % sure."),
+        ({8: 0.796, 0: 0.204}, "It may be an 8 (79.6 %) or a 0 (20.4 %): the network is not sure."),
+        ({9: 0.3, 1: 0.5, 4: 0.2}, "It may be a 1 (50.0 %) or a 9 (30.0 %): the network is not sure."),
+    ],
+)
+def test_what_is_read_is_said_as_of_photos(sheet, scores, said):
+    assert sheet.json(f"mnist.say({[scores.get(digit, 0) for digit in range(10)]})") == said
+
+
+def test_bars_are_the_softmax_of_the_logits_until_nothing_is_drawn(sheet):
+    logits = torch.tensor([-900.0, 3, 2, 1, 0, -1, -2, -3, 700, 699])  # exp(700) is no float32, exp(900) no number
+    sheet.js.eval("const answer = new Node(), bars = new Node(), tell = mnist.bars(bars, answer)")
+    bars = "bars.children.filter((_, i) => i % 3 == 1).map((node) => parseFloat(node.children[0].style.width) / 100)"
+    texts = "bars.children.filter((_, i) => i % 3 == 2).map((node) => node.textContent)"
+    for shift in (0, 300):
+        sheet.js.eval(f"tell({(logits + shift).tolist()}, 'an image')")
+        assert sheet.json(bars) == pytest.approx(logits.softmax(0).tolist(), abs=1e-6)
+        assert sheet.json(texts)[8:] == ["73.1 %", "26.9 %"] and sheet.json("answer.textContent").startswith("It may")
+    sheet.js.eval("tell(null, null)")
+    assert sheet.json(bars) == [0] * 10 and sheet.json(texts) == [""] * 10
+    assert sheet.json("answer.textContent") == "Draw a digit."
+
+
+def net() -> nn.Sequential:
+    """Maps of 13x13, then 11x11: more of them than fit into a row; an untrained network."""
+    return nn.Sequential(nn.Conv2d(1, 20, 5, 2, 1), nn.Conv2d(20, 10, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+
+
+class Page(Engine):
+    """The page, with two untrained networks, a and b, and four digits."""
+
+    def __init__(self, models: dict[str, nn.Module], images: torch.Tensor):
+        super().__init__()
+        networks = {name: network_of(model, 0.1, 0.3) | {"accuracy": "9.81"} for name, model in models.items()}
+        pixels = [base64.b64encode(image.numpy().tobytes()).decode() for image in images]
+        digits = [{"index": i, "label": 7, "image": text} for i, text in enumerate(pixels)]
+        for digit, name in zip(digits[1:], "bab"):
+            digit["misread"] = name
+        code = BROWSER + (FOLDER / "pad.js").read_text("utf-8")
+        code += f"const DATA = {json.dumps({'networks': networks, 'digits': digits})};"
+        code += f"nodes.value.textContent = 'hint'; nodes.network.value = {json.dumps(next(iter(models)))};"
+        self.js.eval(code + PAGE.parents[1].joinpath("tools", "page.js").read_text("utf-8"))
+        self.click(0)
+
+    def click(self, number: int) -> None:
+        """Takes a test digit."""
+        self.js.eval(f"fire(nodes.digits.children.filter((node) => node.onclick)[{number}], 'click')")
+
+    def choose(self, name: str) -> None:
+        self.js.eval(f"nodes.network.value = {json.dumps(name)}; nodes.network.onchange()")
+
+    def pixels(self, node: str) -> np.ndarray:
+        """Returns what a canvas shows, (H, W, 3)."""
+        width, values = self.json(f"[picture({node}).width, Array.from(picture({node}).data)]")
+        return np.reshape(values, (-1, width, 4))[..., :3]
+
+    def point(self, layer: int, row: int, column: int) -> str:
+        """Points at the middle of a pixel of a layer's canvas; returns what is told."""
+        height, width, _ = self.pixels(self.maps(layer)).shape
+        place = {"clientX": 10 + 140 * (column + 0.5) / width, "clientY": 20 + 140 * (row + 0.5) / height}
+        self.js.eval(f"fire({self.maps(layer)}, 'pointermove', {json.dumps(place)})")
+        return self.json("nodes.value.textContent")
+
+    def maps(self, layer: int) -> str:
+        return f"nodes.layers.children[{layer}].children[1]"
+
+
+@pytest.fixture
+def models():
+    torch.manual_seed(0)
+    return {"a": net(), "b": net()}
+
+
+@pytest.fixture
+def page(models, mnist):
+    return Page(models, mnist[1].images[:4])
+
+
+def maps_of(model: nn.Sequential, image: torch.Tensor, layer: int) -> torch.Tensor:
+    with torch.no_grad():
+        return model[: layer + 1]((image[None, None] / 255 - 0.1) / 0.3)[0]
+
+
+def test_the_page_tells_the_value_that_is_pointed_at_and_frames_what_it_sees(page, models, mnist):
+    image = mnist[1].images[0]
+    # Map 17 (from 0) is the second one of the second line. The first layer's part is 5 pixels wide and begins one
+    # before the image, its next one two on; the second's is 5 + 2 * 2 pixels.
+    for layer, size, place, field in ((0, 13, (17, 4, 9), 5), (1, 11, (6, 10, 3), 9)):
+        number, row, column = place
+        line, across = divmod(number, 16)
+        told = page.point(layer, line * (size + 1) + row, across * (size + 1) + column)
+        value = maps_of(models["a"], image, layer)[place].item()
+        name = f"Layer {layer + 1}, convolution, map {number + 1}, row {row + 1}, column {column + 1}: "
+        assert told.startswith(name) and told.endswith(f". It sees {field}x{field} pixels.")
+        assert float(told.removeprefix(name).split(". ")[0]) == pytest.approx(value, abs=6e-4)
+        frame = [f"{4 * length}px" for length in (2 * column - 1, 2 * row - 1, field, field)]
+        assert page.json("['left', 'top', 'width', 'height'].map((side) => nodes.patch.style[side])") == frame
+        assert page.json("nodes.patch.style.display") == "block"
+    for row, column in ((0, 13), (13, 0), (14, 14 * 4)):  # between maps, and where the last line has none
+        assert page.point(0, row, column) == told
+    page.choose("b")
+    assert page.json("[nodes.value.textContent, nodes.patch.style.display]") == ["hint", "none"]
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_maps_have_the_colors_of_the_notebooks(page, models, mnist, layer):
+    """Zero is white; the largest value of a layer, by size, has a color of its own."""
+    maps = maps_of(models["a"], mnist[1].images[0], layer)
+    shown, size = page.pixels(page.maps(layer)), maps.shape[-1]
+    for sign in (1, -1):
+        number, row, column = np.unravel_index(int((sign * maps).argmax()), maps.shape)
+        line, across = divmod(number, 16)
+        color = shown[line * (size + 1) + row, across * (size + 1) + column]
+        share = ((sign * maps).max() / maps.abs().max()).sqrt().item()
+        full = 255 * np.array(SIGNED(1.0 if sign > 0 else 0.0)[:3])
+        assert color == pytest.approx(255 + (full - 255) * share, abs=1.5)
+
+
+def test_a_network_shows_its_own_misread_digits_and_reads_the_same_one(page, models, mnist):
+    titles = "nodes.digits.children.map((node) => node.title || node.textContent)"
+    for name, misread, *more in (("b", 1, 3), ("a", 2)):
+        page.choose(name)
+        assert page.json(titles) == ["test digit 0, a 7", "|", *(f"test digit {i}, a 7" for i in (misread, *more))]
+        page.click(1)
+        assert np.array_equal(page.pixels("nodes.seen")[..., 0], 255 - mnist[1].images[misread].numpy())
+        scores = maps_of(models[name], mnist[1].images[misread], 3).softmax(0)
+        bars = page.json("nodes.scores.children.filter((_, i) => i % 3 == 2).map((node) => node.textContent)")
+        assert [float(text.split()[0]) for text in bars] == pytest.approx((100 * scores).tolist(), abs=0.06)
+        assert page.pixels(page.maps(0)).shape == (27, 16 * 14 - 1, 3)
+
+
+def test_a_digit_stays_when_another_network_is_chosen(page, mnist):
+    page.choose("b")
+    assert np.array_equal(page.pixels("nodes.seen")[..., 0], 255 - mnist[1].images[0].numpy())
+    assert page.json("nodes.answer.textContent").startswith("It ")
