@@ -141,18 +141,6 @@ def test_modules_beside_a_students_file_are_found_from_anywhere(tmp_path, monkey
     assert value == 5 and left_out == [] and str(tmp_path) not in sys.path
 
 
-def test_a_module_beside_the_file_is_found_from_another_folder(tmp_path, monkeypatch, capsys):
-    (tmp_path / "work").mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "work" / "blocks_beside.py").write_text("from torch.nn import Flatten, Linear, Sequential\n")
-    (tmp_path / "work" / "net.py").write_text("from blocks_beside import *\n")
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    monkeypatch.setattr(sys, "argv", ["submission", "../work/net.py:Sequential(Flatten(), Linear(784, 10))"])
-    before = list(sys.path)
-    assert main() == 0 and sys.path == before
-    assert "\n7,850\n" in capsys.readouterr().out
-
-
 @pytest.mark.fault("a submission that cannot be read", "one line")
 @pytest.mark.parametrize(
     ("expression", "message"),

@@ -36,11 +36,11 @@
     const size = `${channels} ${areMaps ? `maps of ${height}x${width}` : "values"}`
       + (layer.field ? `, each value sees ${field}x${field} pixels` : "");
     const row = make("div", at("layers"), {className: "layer"});
-    make("p", row, {textContent: `${i + 1}. ${KINDS[layer.type]}${kernel}: ${size}`});
+    make("p", row, {textContent: `${i + 1}. ${KINDS[layer.type] || layer.type}${kernel}: ${size}`});
     const columns = Math.min(channels, (innerWidth < 600 ? 6 : 16) * (areMaps ? 1 : 2));
     const lines = Math.ceil(channels / columns);
     const canvas = make("canvas", row, {width: columns * (width + GAP) - GAP, height: lines * (height + GAP) - GAP,
-                                        role: "img", "aria-label": `${KINDS[layer.type]}, ${size}`});
+                                        role: "img", "aria-label": `${KINDS[layer.type] || layer.type}, ${size}`});
     canvas.style.width = `${columns * (areMaps ? TILE : 28)}px`;
     for (const name of ["pointermove", "pointerdown"]) canvas.addEventListener(name, (event) => point(event, i));
     canvas.addEventListener("pointerleave", (event) => {
@@ -103,7 +103,7 @@
       return;
     }
     const {i, map, x, y} = pointed, layer = network.layers[i], {data, height, width} = maps[i];
-    const place = `Layer ${i + 1}, ${KINDS[layer.type]}, map ${map + 1}, row ${y + 1}, column ${x + 1}`;
+    const place = `Layer ${i + 1}, ${KINDS[layer.type] || layer.type}, map ${map + 1}, row ${y + 1}, column ${x + 1}`;
     at("value").textContent = `${place}: ${data[(map * height + y) * width + x].toFixed(3)}`
       + (layer.field ? `. It sees ${layer.field}x${layer.field} pixels.` : "");
     patch.display = layer.field ? "block" : "none";

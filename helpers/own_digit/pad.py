@@ -36,4 +36,4 @@ def pad(model: nn.Module, mean: float, std: float) -> str:
 
 def script() -> str:
     """Returns the JavaScript that the pad and the page share."""
-    return "".join((FOLDER / name).read_text("utf-8") for name in ("network.js", "pad.js"))
+    return "".join((FOLDER / name).read_text("utf-8") for name in ("network.js", "strokes.js", "pad.js"))
