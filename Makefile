@@ -3,7 +3,7 @@ READY := .venv/ready
 TESTED := .venv/ready-to-test
 PIP := -m pip install --disable-pip-version-check
 
-.PHONY: run test test-page test-workbook lint notebooks images page colab clean
+.PHONY: run test test-page test-workbook lint notebooks student images page colab clean
 
 run: $(READY)
 	$(PYTHON) -m tools.execute notebooks/2_mnist.ipynb --output build
@@ -36,6 +36,10 @@ colab: $(READY)
 # Executes every notebook in place, as it is committed: with one thread, as the recorded runs were made.
 notebooks: $(READY)
 	OMP_NUM_THREADS=1 $(PYTHON) -m tools.execute notebooks/*.ipynb
+
+# Writes the notebooks without solutions and outputs to build/student, for nbgrader or as they are.
+student: $(READY)
+	$(PYTHON) -m tools.student build/student
 
 # Writes the workbook and the pictures of the README.
 images: $(TESTED)
