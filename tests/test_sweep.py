@@ -252,6 +252,13 @@ def test_a_run_trains_and_scores_on_its_own_images(captured, mnist, split, sizes
         assert (batches.mean, batches.std) == (255 * mean, 255 * std)
 
 
+def test_the_seconds_of_a_run_that_was_cut_off_are_those_of_all_its_parts(small):
+    """The history remembers the epochs before; the clock has seen the last part alone."""
+    small.setattr(sweep, "fit", lambda *args, **kept: dataclasses.replace(fit(*args, **kept), seconds=[4000.0, 5000.0]))
+    row, _ = sweep.run(dataclasses.replace(TOY, num_views=1), 0, "test", "cpu")
+    assert row["train_seconds"] == row["total_seconds"] == "9000.0"
+
+
 def test_the_seed_decides_weights_and_order(captured):
     small = [sweep.run(TOY, seed, "validation", "cpu")[0] for seed in (0, 0, 1)]
     assert small[0]["losses"] == small[1]["losses"] != small[2]["losses"]
