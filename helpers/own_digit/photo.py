@@ -85,7 +85,8 @@ def to_color(picture: Picture) -> ndarray:
         picture = Image.fromarray(np.rint(color).astype(np.uint8)).resize(smaller, Image.Resampling.BOX)
         color = np.asarray(picture, dtype=float)
     if min(color.shape[:2]) < 3:
-        raise ValueError(f"no digit found: the picture is a strip, {width / height:.3g} times as wide as high")
+        size = " x ".join(map(str, color.shape[1::-1]))
+        raise ValueError(f"no digit found: the picture is too narrow for one, {size} pixels once it is {SIDE} at most")
     # Sensors are noisy; small pictures are drawn or made smaller, and have no pixel to lose.
     return color if max(color.shape[:2]) < 100 else ndimage.gaussian_filter(color, (0.7, 0.7, 0))
 
