@@ -86,6 +86,22 @@ def touches(part, shape: tuple[int, int]) -> bool:
     return top == 0 or left == 0 or bottom == shape[0] or right == shape[1]
 
 
+def is_foreign(part, shape: tuple[int, int]) -> bool:
+    """Tells whether a part is a shadow, an edge or a line of a table: it runs along the border, or across it all.
+
+    A stroke may end at the border: it meets one side, or two in a corner, by little more than its width.
+    """
+    top, left, bottom, right = part.bbox
+    margins = [max(2, side // 12) for side in shape]
+    within = np.pad(part.image, ((top, shape[0] - bottom), (left, shape[1] - right)))
+    inner = within[margins[0] : -margins[0], margins[1] : -margins[1]]
+    if size(part) > 0.6 * min(shape) and inner.sum() < 0.1 * part.area:
+        return True
+    met = [side.sum() for side in (within[0], within[-1], within[:, 0], within[:, -1])]
+    across = (met[0] and met[1]) or (met[2] and met[3])
+    return bool(across or max(met) > max(3, 2.5 * stroke_width(part.image)))
+
+
 def _paper(color: ndarray, window: int | None = None) -> ndarray:
     """Returns the picture without what is darker than its surroundings and thinner than the window.
 

@@ -15,7 +15,7 @@ from skimage.measure import euler_number, label, regionprops
 from torch import Tensor, nn
 
 from helpers.data import random_warp
-from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, size, stroke_width, touches
+from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, is_foreign, size, stroke_width, touches
 from helpers.own_digit.scribble import is_scribble
 
 BOX, FIELD, CENTER = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its center
@@ -86,7 +86,7 @@ def to_color(picture: Picture) -> ndarray:
         color = np.asarray(picture, dtype=float)
     if min(color.shape[:2]) < 3:
         size = " x ".join(map(str, color.shape[1::-1]))
-        raise ValueError(f"no digit found: the picture is too narrow for one, {size} pixels once it is {SIDE} at most")
+        raise ValueError(f"no digit found: the picture is too narrow for one, {size} pixels when it has {SIDE} at most")
     # Sensors are noisy; small pictures are drawn or made smaller, and have no pixel to lose.
     return color if max(color.shape[:2]) < 100 else ndimage.gaussian_filter(color, (0.7, 0.7, 0))
 
@@ -209,19 +209,23 @@ def find_digit(ink: ndarray, strokes: ndarray) -> tuple[ndarray, list[str]]:
     parts = [part for part in regionprops(labels, ink) if size(part) > max(2, LEAST * max(ink.shape))]
     if not parts:
         raise ValueError("no digit found: there are only specks")
+    foreign = {part.label for part in parts if is_foreign(part, ink.shape)}
 
     def weight(part) -> float:
         y, x = part.centroid
         off = max(abs(y / height - 0.5), abs(x / width - 0.5))  # 0 in the middle, 0.5 at the border
-        return part.area * part.intensity_mean * (1 - off) * (0.15 if touches(part, ink.shape) else 1)
+        at_border = part.label in foreign or touches(part, ink.shape)
+        return part.area * part.intensity_mean * (1 - off) * (0.15 if at_border else 1)
 
     main = max(parts, key=weight)
-    chosen, others = [main], [part for part in parts if part is not main]
-    if not touches(main, ink.shape):
-        others = [part for part in others if not touches(part, ink.shape)]
-    while joined := [part for part in others if _belongs(part, chosen)]:
+    others = [part for part in parts if part is not main and (main.label in foreign or part.label not in foreign)]
+    chosen, joined = [], [main]
+    while joined:
         chosen += joined
-        others = [part for part in others if part not in joined]
+        box = _box(chosen)
+        joined = [part for part in others if _belongs(part, box, main)]
+        taken = {part.label for part in joined}
+        others = [part for part in others if part.label not in taken]
     digit = np.isin(labels, [part.label for part in chosen])
     return digit, _at_border(ink, digit) + _beside(chosen, others)
 
@@ -232,14 +236,14 @@ def _box(parts: list) -> tuple[int, int, int, int]:
     return min(tops), min(lefts), max(bottoms), max(rights)
 
 
-def _belongs(part, chosen: list) -> bool:
-    """Tells whether a part is a stroke of the chosen digit: near, and not another digit beside it."""
-    top, left, bottom, right = _box(chosen)
+def _belongs(part, box: tuple[int, int, int, int], main) -> bool:
+    """Tells whether a part is a stroke of the digit in the box: near, and not another digit beside it."""
+    top, left, bottom, right = box
     longer = max(bottom - top, right - left, size(part))
     below = max(part.bbox[0] - bottom, top - part.bbox[2]) / longer
     beside = max(part.bbox[1] - right, left - part.bbox[3]) / longer
     lower, higher = sorted((part.bbox[2] - part.bbox[0], bottom - top))
-    if (beside > 0.05 and lower > 0.75 * higher) or part.intensity_mean < 0.5 * chosen[0].intensity_mean:
+    if (beside > 0.05 and lower > 0.75 * higher) or part.intensity_mean < 0.5 * main.intensity_mean:
         return False
     reach = (0.33, 0.3) if size(part) > 0.15 * longer else (0.06, 0.06)
     return size(part) > 0.05 * longer and below < reach[0] and beside < reach[1]
