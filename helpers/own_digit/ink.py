@@ -17,6 +17,7 @@ from skimage.transform import hough_line
 
 DAMPING = 32  # of 255: keeps the noise of dark places from looking like contrast
 FAINT = 0.12  # of the ink's contrast: rules and frames may be as faint as this
+SMALL = 100  # pixels: the longer side of pictures without shadows
 STEEPEST = 8  # degrees: ruled lines are turned by no more
 
 
@@ -38,7 +39,8 @@ def find_sheet(color: ndarray) -> ndarray:
 def find_ink(color: ndarray) -> ndarray:
     """Returns the contrast (H, W) of ink and paper at each pixel: 0 where there is no ink, 1 for black on white.
 
-    Whether the ink is dark or light is told by its edges: writing has more sharp ones than light and shadow.
+    Whether the ink is dark or light is told by its edges: writing has more sharp ones, for its area, than light,
+    shadow and the paper inside a frame.
     """
     around, found = _surroundings(color), []
     for picture, surroundings in ((color, around), (255 - color, 255 - around)):
@@ -50,8 +52,15 @@ def find_ink(color: ndarray) -> ndarray:
         gate = np.max((surroundings - picture) / brightest, axis=2)
         ink = np.minimum(ink - np.median(ink), gate).clip(0)
         slope = np.hypot(*np.gradient(ink))
-        found.append((slope[slope > max(0.04, 3 * np.median(slope))].sum(), ink))
-    return max(found, key=lambda pair: pair[0])[1]
+        edges = slope[slope > max(0.04, 3 * np.median(slope))].sum()
+        found.append((edges / np.sqrt(ink.sum() + 1e-6), picture, ink))
+    _, picture, ink = max(found, key=lambda each: each[0])
+    if (side := max(ink.shape)) >= SMALL:
+        return ink
+    # Small pictures are drawn or cut out: the digit may fill them, and what is dark along the border is a stroke.
+    paper = _paper(picture, int(0.8 * side) | 1, beyond=255)
+    ink = np.max((paper - picture) / (DAMPING + (paper if picture is color else color.max())), axis=2)
+    return (ink - np.median(ink)).clip(0)
 
 
 def find_strokes(ink: ndarray) -> ndarray:
@@ -89,7 +98,7 @@ def touches(part, shape: tuple[int, int]) -> bool:
 def is_foreign(part, shape: tuple[int, int]) -> bool:
     """Tells whether a part is a shadow, an edge or a line of a table: it runs along the border, or across it all.
 
-    A stroke may end at the border: it meets one side, or two in a corner, by little more than its width.
+    A stroke may end at the border, too: it is long for its width.
     """
     top, left, bottom, right = part.bbox
     margins = [max(2, side // 12) for side in shape]
@@ -97,20 +106,20 @@ def is_foreign(part, shape: tuple[int, int]) -> bool:
     inner = within[margins[0] : -margins[0], margins[1] : -margins[1]]
     if size(part) > 0.6 * min(shape) and inner.sum() < 0.1 * part.area:
         return True
-    met = [side.sum() for side in (within[0], within[-1], within[:, 0], within[:, -1])]
-    across = (met[0] and met[1]) or (met[2] and met[3])
-    return bool(across or max(met) > max(3, 2.5 * stroke_width(part.image)))
+    if (top == 0 and bottom == shape[0]) or (left == 0 and right == shape[1]):
+        return True
+    return touches(part, shape) and size(part) < 4 * stroke_width(part.image)
 
 
-def _paper(color: ndarray, window: int | None = None) -> ndarray:
+def _paper(color: ndarray, window: int | None = None, beyond: int = -1) -> ndarray:
     """Returns the picture without what is darker than its surroundings and thinner than the window.
 
-    Beyond the border it counts as dark, so that shadows along the border are no strokes.
+    Beyond the border it counts as dark, unless told otherwise, so that shadows along the border are no strokes.
     """
     shorter, longer = sorted(color.shape[:2])
     window = window or max(3, int(0.45 * shorter), longer // 4) | 1
     pad = window // 2 + 1
-    padded = np.pad(color, ((pad, pad), (pad, pad), (0, 0)), constant_values=-1)
+    padded = np.pad(color, ((pad, pad), (pad, pad), (0, 0)), constant_values=beyond)
     closed = ndimage.grey_closing(padded, size=(window, window, 1))
     return closed[pad:-pad, pad:-pad]
 
@@ -161,12 +170,13 @@ def _without_lines(ink: ndarray, strokes: ndarray, faint: ndarray) -> ndarray:
     if not any(found):
         return strokes
     rest, thickness = strokes.copy(), 0.0
-    for lines, view in zip(found, (rest, rest.T)):
+    for lines, view, dark in zip(found, (rest, rest.T), (ink, ink.T)):
         for runs in lines:
             usual = float(np.median([stop - start for _, start, stop in runs]))
+            darkness = [dark[start:stop, x].max() for x, start, stop in runs]
             thickness = max(thickness, usual)
-            for x, start, stop in runs:
-                if stop - start <= 1.6 * usual + 1:
+            for (x, start, stop), darkest in zip(runs, darkness):
+                if stop - start <= 1.6 * usual + 1 and darkest < 2 * np.median(darkness):
                     view[start:stop, x] = False
     parts = regionprops(label(rest, connectivity=2))
     if max(map(size, parts), default=0) < 0.08 * max(strokes.shape):
