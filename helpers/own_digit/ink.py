@@ -165,18 +165,18 @@ def _without_frames(strokes: ndarray, faint: ndarray) -> ndarray:
 
 
 def _without_lines(ink: ndarray, strokes: ndarray, faint: ndarray) -> ndarray:
-    """Takes away ruled lines, as staff lines are taken from notes: where nothing crosses them."""
+    """Takes away ruled lines, as staff lines are taken from notes: where nothing crosses them or lies along them."""
     found = [_lines(faint), _lines(faint.T)]
     if not any(found):
         return strokes
     rest, thickness = strokes.copy(), 0.0
-    for lines, view, dark in zip(found, (rest, rest.T), (ink, ink.T)):
+    for lines, view, amount in zip(found, (rest, rest.T), (ink, ink.T)):
         for runs in lines:
             usual = float(np.median([stop - start for _, start, stop in runs]))
-            darkness = [dark[start:stop, x].max() for x, start, stop in runs]
+            amounts = [amount[start:stop, x].sum() for x, start, stop in runs]
             thickness = max(thickness, usual)
-            for (x, start, stop), darkest in zip(runs, darkness):
-                if stop - start <= 1.6 * usual + 1 and darkest < 2 * np.median(darkness):
+            for (x, start, stop), here in zip(runs, amounts):
+                if stop - start <= 1.6 * usual + 1 and here <= (1.6 + 1 / usual) * np.median(amounts):
                     view[start:stop, x] = False
     parts = regionprops(label(rest, connectivity=2))
     if max(map(size, parts), default=0) < 0.08 * max(strokes.shape):
