@@ -169,19 +169,20 @@ def _without_lines(ink: ndarray, strokes: ndarray, faint: ndarray) -> ndarray:
     found = [_lines(faint), _lines(faint.T)]
     if not any(found):
         return strokes
-    rest, thickness = strokes.copy(), 0.0
+    rest, thickness, is_ruled = strokes.copy(), 0.0, max(map(len, found)) > 2
     for lines, view, amount in zip(found, (rest, rest.T), (ink, ink.T)):
         for runs in lines:
             usual = float(np.median([stop - start for _, start, stop in runs]))
             amounts = [amount[start:stop, x].sum() for x, start, stop in runs]
             thickness = max(thickness, usual)
             for (x, start, stop), here in zip(runs, amounts):
-                if stop - start <= 1.6 * usual + 1 and here <= (1.6 + 1 / usual) * np.median(amounts):
+                is_line = not is_ruled or here <= (1.6 + 1 / usual) * np.median(amounts)
+                if is_line and stop - start <= 1.6 * usual + 1:
                     view[start:stop, x] = False
     parts = regionprops(label(rest, connectivity=2))
     if max(map(size, parts), default=0) < 0.08 * max(strokes.shape):
         return strokes  # the lines were all that there is
-    if max(map(len, found)) < 3:  # few lines may be strokes, unless they are faint or thin beside the rest
+    if not is_ruled:  # few lines may be strokes, unless they are faint or thin beside the rest
         gone, largest = strokes & ~rest, max(parts, key=lambda part: part.area)
         is_faint = gone.any() and np.median(ink[gone]) < 0.6 * np.median(ink[rest])
         if not is_faint and thickness > 0.4 * stroke_width(largest.image):

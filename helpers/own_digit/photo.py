@@ -255,11 +255,12 @@ def _at_border(ink: ndarray, digit: ndarray) -> list[str]:
     A picture that the digit fills from one side to the other one was cut out around it: nothing is missing.
     """
     full, width = np.median(ink[digit]), stroke_width(digit)
-    sides = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
-    ends = [(digit[side] & (ink[side] > 0.7 * full)).sum() > max(1, 0.7 * width) for side in sides]
-    if not any(ends) or all(ends[:2]) or all(ends[2:]):
+    if any(digit.any(axis=1 - axis)[[0, -1]].all() for axis in (0, 1)):
         return []
-    return ["The digit touches the border of the picture: a part of it may be missing."]
+    sides = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
+    if any((digit[side] & (ink[side] > 0.7 * full)).sum() > max(1, 0.7 * width) for side in sides):
+        return ["The digit touches the border of the picture: a part of it may be missing."]
+    return []
 
 
 def _beside(chosen: list, others: list) -> list[str]:
