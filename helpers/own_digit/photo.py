@@ -255,7 +255,7 @@ def _at_border(ink: ndarray, digit: ndarray) -> list[str]:
     A picture that the digit fills from one side to the other one was cut out around it: nothing is missing.
     """
     full, width = np.median(ink[digit]), stroke_width(digit)
-    if any(digit.any(axis=1 - axis)[[0, -1]].all() for axis in (0, 1)):
+    if any(lines[:3].any() and lines[-3:].any() for lines in (digit.any(axis=0), digit.any(axis=1))):
         return []
     sides = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
     if any((digit[side] & (ink[side] > 0.7 * full)).sum() > max(1, 0.7 * width) for side in sides):
