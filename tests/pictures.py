@@ -239,6 +239,66 @@ def far_away(digit, rng):
     return photo(written(digit, rng, 900, int(rng.uniform(60, 90)), rng.uniform(3, 7)), np.ones((900, 900)), rng)
 
 
+def small_scan(digit, rng):
+    """Strokes so thick and near to each other that they look like a card: the most rectangular of 15 drawings."""
+    drawings = []
+    for _ in range(15):
+        side, pressure = int(rng.integers(100, 200)), rng.uniform(0, 0.5)
+        height, size = int(rng.uniform(0.4, 0.68) * side), side // 8
+        ink = line(digit, height, height * rng.uniform(0.08, 0.16))
+        wide = Image.fromarray(ink).resize((int(ink.shape[1] * rng.uniform(0.8, 1.4)), ink.shape[0]))
+        ink = place(np.asarray(wide), (side, side * 3 // 2), rng, 0.05)
+        filled = ndimage.binary_closing(ink > 0.5, np.ones((size, size)))
+        block = ndimage.binary_opening(filled, np.ones((size, size)))
+        rows, columns = (np.flatnonzero(block.any(axis)) for axis in (1, 0))
+        is_large = min(len(rows), len(columns)) > side // 4
+        uneven = ndimage.gaussian_filter(rng.uniform(-1, 1, ink.shape), side / 40) * side / 40
+        ink = ink * (1 - pressure * (0.5 + uneven).clip(0, 1))
+        drawings.append((is_large and block.sum() / (len(rows) * len(columns)), ink))
+    ink = max(drawings, key=lambda pair: pair[0])[1]
+    return photo(ink, np.ones(ink.shape), rng, paper=(252, 252, 252), pen=(50, 50, 50), noise=1)
+
+
+def pen_lifted_at_border(digit, rng):
+    """Two strokes with a gap between them, and one of them ends at the border."""
+    side = int(rng.integers(60, 400))
+    height = int(rng.uniform(0.5, 0.8) * side)
+    ink = line(digit, height, height * rng.uniform(0.06, 0.12))
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]] - np.array(ink.shape)[:, None, None] * rng.uniform(0.4, 0.6)
+    angle = rng.uniform(0, np.pi)
+    ink[np.abs(y * np.cos(angle) + x * np.sin(angle)) < max(1, 0.025 * height)] = 0
+    rows, columns = np.flatnonzero(ink.max(1) > 0.5), np.flatnonzero(ink.max(0) > 0.5)
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    turns = rng.integers(4)
+    ink = np.rot90(ink, turns)
+    before = int(rng.integers(0.1 * side, 0.3 * side))
+    ink = np.pad(ink, ((0, int(0.2 * side)), (before, max(int(0.1 * side), side - before - ink.shape[1]))))
+    ink = np.rot90(ink, -turns)
+    return photo(ink, np.full(ink.shape, 0.95), rng)
+
+
+def tight_crop(digit, rng):
+    """Such as software cuts out of a form: the digit fills it, light or dark."""
+    height = int(rng.integers(20, 60))
+    ink = digit[np.ix_(digit.max(1) > 60, digit.max(0) > 60)]
+    size = (max(8, round(height * ink.shape[1] / ink.shape[0])), height)
+    ink = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC), float) / 255
+    ink = np.pad(ink, rng.integers(0, 2, (2, 2)))
+    return (255 * (ink if rng.random() < 0.5 else 1 - ink)).astype(np.uint8)
+
+
+def cell_of_a_table(digit, rng):
+    """Lines of the table, thin or as thick as the pen, run along one edge or more."""
+    side = int(rng.integers(28, 200))
+    height = int(rng.uniform(0.5, 0.65) * side)
+    width = height * rng.uniform(0.07, 0.12)
+    ink = place(line(digit, height, max(1.5, width)), (side, side), rng, 0.13)
+    thickness, gap = max(1, round(width * rng.uniform(0.3, 1))), int(rng.integers(0, max(1, 0.04 * side) + 1))
+    for turns in rng.permutation(4)[: rng.integers(1, 4)]:
+        np.rot90(ink, turns)[gap : gap + thickness] = 0.9
+    return photo(ink, np.ones(ink.shape), rng, noise=1)
+
+
 def empty(digit, rng):
     y, x = _grid(400)
     lights = [1 - 0.6 * _ramp(400, rng, 0.2), 1 - 0.5 * _ramp(400, rng, 0.01), np.ones((400, 400))]
@@ -300,6 +360,10 @@ DAMAGED = [
     far_away,
     white_on_transparent,
     sixteen_bits,
+    small_scan,
+    pen_lifted_at_border,
+    tight_crop,
+    cell_of_a_table,
 ]
 DOUBTFUL = (empty, two_digits, cut_off, scribble)
 

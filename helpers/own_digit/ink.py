@@ -17,6 +17,7 @@ from skimage.transform import hough_line
 
 DAMPING = 32  # of 255: keeps the noise of dark places from looking like contrast
 FAINT = 0.12  # of the ink's contrast: rules and frames may be as faint as this
+SMALL = 100  # pixels: the longer side of pictures without shadows
 STEEPEST = 8  # degrees: ruled lines are turned by no more
 
 
@@ -38,7 +39,8 @@ def find_sheet(color: ndarray) -> ndarray:
 def find_ink(color: ndarray) -> ndarray:
     """Returns the contrast (H, W) of ink and paper at each pixel: 0 where there is no ink, 1 for black on white.
 
-    Whether the ink is dark or light is told by its edges: writing has more sharp ones than light and shadow.
+    Whether the ink is dark or light is told by its edges: writing has more sharp ones, for its area, than light,
+    shadow and the paper inside a frame.
     """
     around, found = _surroundings(color), []
     for picture, surroundings in ((color, around), (255 - color, 255 - around)):
@@ -50,8 +52,15 @@ def find_ink(color: ndarray) -> ndarray:
         gate = np.max((surroundings - picture) / brightest, axis=2)
         ink = np.minimum(ink - np.median(ink), gate).clip(0)
         slope = np.hypot(*np.gradient(ink))
-        found.append((slope[slope > max(0.04, 3 * np.median(slope))].sum(), ink))
-    return max(found, key=lambda pair: pair[0])[1]
+        edges = slope[slope > max(0.04, 3 * np.median(slope))].sum()
+        found.append((edges / np.sqrt(ink.sum() + 1e-6), picture, ink))
+    _, picture, ink = max(found, key=lambda each: each[0])
+    if (side := max(ink.shape)) >= SMALL:
+        return ink
+    # Small pictures are drawn or cut out: the digit may fill them, and what is dark along the border is a stroke.
+    paper = _paper(picture, int(0.8 * side) | 1, beyond=255)
+    ink = np.max((paper - picture) / (DAMPING + (paper if picture is color else color.max())), axis=2)
+    return (ink - np.median(ink)).clip(0)
 
 
 def find_strokes(ink: ndarray) -> ndarray:
@@ -86,15 +95,31 @@ def touches(part, shape: tuple[int, int]) -> bool:
     return top == 0 or left == 0 or bottom == shape[0] or right == shape[1]
 
 
-def _paper(color: ndarray, window: int | None = None) -> ndarray:
+def is_foreign(part, shape: tuple[int, int]) -> bool:
+    """Tells whether a part is a shadow, an edge or a line of a table: it runs along the border, or across it all.
+
+    A stroke may end at the border, too: it is long for its width.
+    """
+    top, left, bottom, right = part.bbox
+    margins = [max(2, side // 12) for side in shape]
+    within = np.pad(part.image, ((top, shape[0] - bottom), (left, shape[1] - right)))
+    inner = within[margins[0] : -margins[0], margins[1] : -margins[1]]
+    if size(part) > 0.6 * min(shape) and inner.sum() < 0.1 * part.area:
+        return True
+    if (top == 0 and bottom == shape[0]) or (left == 0 and right == shape[1]):
+        return True
+    return touches(part, shape) and size(part) < 4 * stroke_width(part.image)
+
+
+def _paper(color: ndarray, window: int | None = None, beyond: int = -1) -> ndarray:
     """Returns the picture without what is darker than its surroundings and thinner than the window.
 
-    Beyond the border it counts as dark, so that shadows along the border are no strokes.
+    Beyond the border it counts as dark, unless told otherwise, so that shadows along the border are no strokes.
     """
     shorter, longer = sorted(color.shape[:2])
     window = window or max(3, int(0.45 * shorter), longer // 4) | 1
     pad = window // 2 + 1
-    padded = np.pad(color, ((pad, pad), (pad, pad), (0, 0)), constant_values=-1)
+    padded = np.pad(color, ((pad, pad), (pad, pad), (0, 0)), constant_values=beyond)
     closed = ndimage.grey_closing(padded, size=(window, window, 1))
     return closed[pad:-pad, pad:-pad]
 
@@ -140,22 +165,24 @@ def _without_frames(strokes: ndarray, faint: ndarray) -> ndarray:
 
 
 def _without_lines(ink: ndarray, strokes: ndarray, faint: ndarray) -> ndarray:
-    """Takes away ruled lines, as staff lines are taken from notes: where nothing crosses them."""
+    """Takes away ruled lines, as staff lines are taken from notes: where nothing crosses them or lies along them."""
     found = [_lines(faint), _lines(faint.T)]
     if not any(found):
         return strokes
-    rest, thickness = strokes.copy(), 0.0
-    for lines, view in zip(found, (rest, rest.T)):
+    rest, thickness, is_ruled = strokes.copy(), 0.0, max(map(len, found)) > 2
+    for lines, view, amount in zip(found, (rest, rest.T), (ink, ink.T)):
         for runs in lines:
             usual = float(np.median([stop - start for _, start, stop in runs]))
+            amounts = [amount[start:stop, x].sum() for x, start, stop in runs]
             thickness = max(thickness, usual)
-            for x, start, stop in runs:
-                if stop - start <= 1.6 * usual + 1:
+            for (x, start, stop), here in zip(runs, amounts):
+                is_line = not is_ruled or here <= (1.6 + 1 / usual) * np.median(amounts)
+                if is_line and stop - start <= 1.6 * usual + 1:
                     view[start:stop, x] = False
     parts = regionprops(label(rest, connectivity=2))
     if max(map(size, parts), default=0) < 0.08 * max(strokes.shape):
         return strokes  # the lines were all that there is
-    if max(map(len, found)) < 3:  # few lines may be strokes, unless they are faint or thin beside the rest
+    if not is_ruled:  # few lines may be strokes, unless they are faint or thin beside the rest
         gone, largest = strokes & ~rest, max(parts, key=lambda part: part.area)
         is_faint = gone.any() and np.median(ink[gone]) < 0.6 * np.median(ink[rest])
         if not is_faint and thickness > 0.4 * stroke_width(largest.image):
@@ -232,12 +259,24 @@ def _rectangle(region: ndarray) -> float:
 
 
 def _is_sharp(gray: ndarray, region: ndarray) -> bool:
-    """Tells whether the region is of one color up to its edge, and from right beyond it all is of another one."""
+    """Tells whether the region is of one color up to its edge, and from right beyond it all is of another one.
+
+    Its own color must be wider than what differs from it: strokes and the little paper between them are no panel.
+    """
     outer = ndimage.binary_dilation(region, iterations=4) & ~ndimage.binary_dilation(region, iterations=2)
     inner = ndimage.binary_erosion(region, iterations=3) & ~ndimage.binary_erosion(region, iterations=5)
+    if not outer.any():
+        return False
     inside, outside, near, far = (np.median(gray[place]) for place in (inner, outer, region, ~region))
     step = abs(outside - inside)
-    return bool(step > 20 and abs(near - inside) < 0.3 * step and abs(far - outside) < 0.5 * step)
+    if step <= 20 or abs(near - inside) >= 0.3 * step or abs(far - outside) >= 0.5 * step:
+        return False
+    own = region & (abs(gray - inside) < 0.4 * step)
+    return bool(_widest(own) > 1.5 * _widest(region & ~own))
+
+
+def _widest(places: ndarray) -> float:
+    return float(ndimage.distance_transform_edt(np.pad(places, 1)).max())
 
 
 def _carries_ink(part: ndarray) -> bool:

@@ -1,9 +1,10 @@
 """A picture of a handwritten digit, made into an image like MNIST's."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -14,17 +15,20 @@ from skimage.measure import euler_number, label, regionprops
 from torch import Tensor, nn
 
 from helpers.data import random_warp
-from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, size, stroke_width, touches
+from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, is_foreign, size, stroke_width, touches
 from helpers.own_digit.scribble import is_scribble
 
 BOX, FIELD, CENTER = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its center
 SIDE = 400  # pixels: larger pictures are made smaller first
+LARGEST = 2**28  # pixels of a file: its bytes may claim any number
+WHITES = (1, 255, 1023, 4095, 16383, 65535)  # of whole numbers: 16 bits often hold 10, 12 or 14
+ORIENTATION = 0x0112  # of EXIF
 PEN = 1.75  # pixels of 20: thinner strokes are made as wide as this; MNIST's are 2 to 4 wide
 LEAST = 0.025  # of the picture's longer side: what is smaller is a speck
 SURE = 0.8  # a probability below this is no answer
 VIEWS = {"degrees": 10, "shift": 1.5, "scale": 0.1, "shear": 8}  # of `random_warp`
 
-Picture = str | os.PathLike | Image.Image | ndarray
+Picture = str | os.PathLike | bytes | BinaryIO | Image.Image | ndarray
 
 
 class Reading(NamedTuple):
@@ -42,8 +46,8 @@ def read_digit(picture: Picture) -> Tensor:
     28 x 28 pixels.
 
     Args:
-        picture: ink on paper, dark on light or light on dark: a file, a PIL image, or an array (H, W) or
-            (H, W, 3 or 4) of uint8, uint16, or floats from 0 to 1.
+        picture: ink on paper, dark on light or light on dark: the path of a file, its bytes, an open file, a
+            PIL image, or an array (H, W) or (H, W, 3 or 4) of whole numbers, or of floats from 0 to 1.
 
     Returns:
         uint8 (28, 28), the ink light.
@@ -69,15 +73,7 @@ def to_color(picture: Picture) -> ndarray:
 
     What is transparent becomes white, or black if the ink is light.
     """
-    if isinstance(picture, (str, os.PathLike)):
-        picture = _opened(Path(picture))
-    elif not isinstance(picture, Image.Image):
-        picture = _from_array(np.asarray(picture))
-    picture = ImageOps.exif_transpose(picture)  # photos say in EXIF which side is up
-    if picture.mode[0] in "IF":  # 16 bits or floats, which PIL's convert would clip
-        array = np.asarray(picture, dtype=float)
-        picture = Image.fromarray(np.rint(array * 255 / _white(array)).clip(0, 255).astype(np.uint8))
-    array = np.asarray(picture.convert("RGBA"), dtype=float)
+    array = np.asarray(_shrunk(picture), dtype=float)
     color, opaque = array[..., :3], array[..., 3:] / 255
     if opaque.sum() == 0:
         raise ValueError("the picture is transparent all over: there is no ink on it")
@@ -88,44 +84,119 @@ def to_color(picture: Picture) -> ndarray:
         smaller = (max(1, round(factor * width)), max(1, round(factor * height)))
         picture = Image.fromarray(np.rint(color).astype(np.uint8)).resize(smaller, Image.Resampling.BOX)
         color = np.asarray(picture, dtype=float)
+    if min(color.shape[:2]) < 3:
+        size = " x ".join(map(str, color.shape[1::-1]))
+        raise ValueError(f"no digit found: the picture is too narrow for one, {size} pixels when it has {SIDE} at most")
     # Sensors are noisy; small pictures are drawn or made smaller, and have no pixel to lose.
     return color if max(color.shape[:2]) < 100 else ndimage.gaussian_filter(color, (0.7, 0.7, 0))
 
 
-def _opened(path: Path) -> Image.Image:
-    if path.suffix.lower() in (".heic", ".heif"):
+def _shrunk(picture: Picture) -> Image.Image:
+    """Returns the picture in RGBA, right side up, its longer side below 1,600 pixels.
+
+    It is converted in bands, so that a copy of the whole in RGBA or in floats is never in memory.
+    """
+    if isinstance(picture, (str, os.PathLike, bytes, bytearray)) or hasattr(picture, "read"):
+        picture = _opened(*_content(picture))
+    is_image = isinstance(picture, Image.Image)
+    if not is_image:
+        picture = _checked(picture)
+    width, height = picture.size if is_image else picture.shape[1::-1]
+    factor = max(1, max(height, width) // (2 * SIDE))
+    tops = range(0, height, 32 * factor)
+
+    def band(top: int) -> Image.Image | ndarray:
+        bottom = min(height, top + 32 * factor)
+        return picture.crop((0, top, width, bottom)) if is_image else picture[top:bottom]
+
+    if not is_image or picture.mode[0] in "IF":  # 16 bits or floats, which PIL's convert would clip
+        white = _white((np.asarray(band(top)) for top in tops), is_image)
+        bands = (Image.fromarray(np.rint(np.multiply(band(top), 255 / white)).astype(np.uint8)) for top in tops)
+    else:
+        bands = map(band, tops)
+    small = Image.fromarray(np.concatenate([np.asarray(each.convert("RGBA").reduce(factor)) for each in bands]))
+    if is_image:
+        small.getexif()[ORIENTATION] = picture.getexif().get(ORIENTATION, 1)
+    return ImageOps.exif_transpose(small)  # photos say in EXIF which side is up
+
+
+def _white(bands: Iterator[ndarray], is_image: bool) -> int:
+    """Returns the value of white: the least of the usual ones that holds all values.
+
+    Raises:
+        ValueError: values are negative, too large, or not finite.
+    """
+    lows, highs, kinds = zip(*((band.min(), band.max(), band.dtype) for band in bands))
+    low, high = np.min(lows), np.max(highs)
+    whites = (1,) if kinds[0].kind == "f" and not is_image else WHITES
+    if low >= 0 and high <= whites[-1]:  # neither holds for NaN
+        return next(white for white in whites if high <= white)
+    expected = "values from 0 to 1, or whole numbers from 0 to 65535"
+    raise ValueError(f"a picture has {expected}; these are {kinds[0]} from {low:g} to {high:g}")
+
+
+def _checked(picture: Sequence | ndarray) -> ndarray:
+    array = np.asarray(picture)
+    if array.dtype.kind not in "buif":
+        kinds = "the path or the bytes of a file, a PIL image, or an array of numbers"
+        raise ValueError(f"a picture is {kinds}, got {type(picture).__name__}")
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
+        raise ValueError(f"a picture has the shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}")
+    return array
+
+
+def _content(source: str | os.PathLike | bytes | BinaryIO) -> tuple[bytes, str]:
+    """Returns what a file holds, and what to call it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is a folder, an address on the web, or no path at all.
+    """
+    if isinstance(source, (bytes, bytearray)):
+        return bytes(source), "the picture"
+    if hasattr(source, "read"):
+        source.seek(0)  # whoever has just written it stands at its end
+        return source.read(), "the picture"
+    name = os.fspath(source)
+    if "://" in name or name.startswith("data:"):
+        raise ValueError(f"{name[:60]} is no file but an address: download the picture, and give the file's path")
+    if os.path.isdir(name):
+        raise ValueError(f"{name} is a folder: give the path of one picture in it")
+    try:
+        return Path(name).read_bytes(), name
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{name[:60]} cannot be opened, give the path of a file that can: {error}"[:300]) from error
+
+
+def _opened(content: bytes, name: str) -> Image.Image:
+    """Returns the picture that a file holds; a large JPEG comes smaller already, by its DCT."""
+    if content[4:11] in (b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf"):
         try:
             from pillow_heif import register_heif_opener
         except ImportError:
-            raise ValueError(f"{path.name} is HEIC: pip install pillow-heif, or save the photo as JPEG") from None
+            raise ValueError(f"{name} is HEIC: pip install pillow-heif, or save the photo as JPEG") from None
         register_heif_opener()
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # phones take 200 megapixels, PIL refuses 179
     try:
-        picture = Image.open(path)
+        picture = Image.open(BytesIO(content))
+        width, height = picture.size
+        if width * height > LARGEST:
+            raise MemoryError
+        factor = max(1, max(width, height) // (2 * SIDE))
+        picture.draft(None, (width // factor, height // factor))
         picture.load()
+    except MemoryError:
+        raise ValueError(f"{name} has {width} x {height} pixels, too many for the memory: make it smaller") from None
     except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is no picture that PIL can read") from error
+        what = "is no picture that PIL can read" if content else "is empty"
+        raise ValueError(f"{name} {what}: give it a JPEG or PNG file") from error
     except (OSError, SyntaxError, ValueError) as error:  # pillow-heif raises ValueError
-        if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
-            raise
-        raise ValueError(f"{path} is damaged, its end may be missing: {error}") from error
+        raise ValueError(f"{name} is damaged, its end may be missing: {error}") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
     return picture
-
-
-def _from_array(array: ndarray) -> Image.Image:
-    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
-        raise ValueError(f"a picture has the shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}")
-    if array.dtype == np.uint16:
-        array = array / _white(array)
-    if array.dtype != np.uint8:
-        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-            raise ValueError(f"a picture of {array.dtype} has values from 0 to 1; uint8 has 0 to 255, uint16 to 65535")
-        array = np.rint(255 * array.astype(float)).astype(np.uint8)
-    return Image.fromarray(array)
-
-
-def _white(array: ndarray) -> int:
-    """Returns the value of white: 1, 255 or 65535, whichever holds all values."""
-    return next(white for white in (1, 255, 65535, array.max()) if array.max() <= white)
 
 
 def find_digit(ink: ndarray, strokes: ndarray) -> tuple[ndarray, list[str]]:
@@ -138,19 +209,23 @@ def find_digit(ink: ndarray, strokes: ndarray) -> tuple[ndarray, list[str]]:
     parts = [part for part in regionprops(labels, ink) if size(part) > max(2, LEAST * max(ink.shape))]
     if not parts:
         raise ValueError("no digit found: there are only specks")
+    foreign = {part.label for part in parts if is_foreign(part, ink.shape)}
 
     def weight(part) -> float:
         y, x = part.centroid
         off = max(abs(y / height - 0.5), abs(x / width - 0.5))  # 0 in the middle, 0.5 at the border
-        return part.area * part.intensity_mean * (1 - off) * (0.15 if touches(part, ink.shape) else 1)
+        at_border = part.label in foreign or touches(part, ink.shape)
+        return part.area * part.intensity_mean * (1 - off) * (0.15 if at_border else 1)
 
     main = max(parts, key=weight)
-    chosen, others = [main], [part for part in parts if part is not main]
-    if not touches(main, ink.shape):
-        others = [part for part in others if not touches(part, ink.shape)]
-    while joined := [part for part in others if _belongs(part, chosen)]:
+    others = [part for part in parts if part is not main and (main.label in foreign or part.label not in foreign)]
+    chosen, joined = [], [main]
+    while joined:
         chosen += joined
-        others = [part for part in others if part not in joined]
+        box = _box(chosen)
+        joined = [part for part in others if _belongs(part, box, main)]
+        taken = {part.label for part in joined}
+        others = [part for part in others if part.label not in taken]
     digit = np.isin(labels, [part.label for part in chosen])
     return digit, _at_border(ink, digit) + _beside(chosen, others)
 
@@ -161,25 +236,30 @@ def _box(parts: list) -> tuple[int, int, int, int]:
     return min(tops), min(lefts), max(bottoms), max(rights)
 
 
-def _belongs(part, chosen: list) -> bool:
-    """Tells whether a part is a stroke of the chosen digit: near, and not another digit beside it."""
-    top, left, bottom, right = _box(chosen)
+def _belongs(part, box: tuple[int, int, int, int], main) -> bool:
+    """Tells whether a part is a stroke of the digit in the box: near, and not another digit beside it."""
+    top, left, bottom, right = box
     longer = max(bottom - top, right - left, size(part))
     below = max(part.bbox[0] - bottom, top - part.bbox[2]) / longer
     beside = max(part.bbox[1] - right, left - part.bbox[3]) / longer
     lower, higher = sorted((part.bbox[2] - part.bbox[0], bottom - top))
-    if (beside > 0.05 and lower > 0.75 * higher) or part.intensity_mean < 0.5 * chosen[0].intensity_mean:
+    if (beside > 0.05 and lower > 0.75 * higher) or part.intensity_mean < 0.5 * main.intensity_mean:
         return False
     reach = (0.33, 0.3) if size(part) > 0.15 * longer else (0.06, 0.06)
     return size(part) > 0.05 * longer and below < reach[0] and beside < reach[1]
 
 
 def _at_border(ink: ndarray, digit: ndarray) -> list[str]:
-    """Returns a sentence if strokes in full width and full ink end at the border."""
+    """Returns a sentence if strokes in full width and full ink end at the border.
+
+    A picture that the digit fills from one side to the other one was cut out around it: nothing is missing.
+    """
     full, width = np.median(ink[digit]), stroke_width(digit)
-    for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
-        if (digit[side] & (ink[side] > 0.7 * full)).sum() > max(1, 0.7 * width):
-            return ["The digit touches the border of the picture: a part of it may be missing."]
+    if any(lines[:3].any() and lines[-3:].any() for lines in (digit.any(axis=0), digit.any(axis=1))):
+        return []
+    sides = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
+    if any((digit[side] & (ink[side] > 0.7 * full)).sum() > max(1, 0.7 * width) for side in sides):
+        return ["The digit touches the border of the picture: a part of it may be missing."]
     return []
 
 
