@@ -63,9 +63,9 @@ def test_a_stroke_along_a_ruled_line_stays():
 
 
 def test_strokes_around_a_little_paper_are_no_card():
-    scans = map(to_color, pictures.pictures(pictures.small_scan, 20, first=20))
+    scans = map(to_color, pictures.pictures(pictures.small_scan, 4, first=20))
     assert all(find_sheet(scan).shape == scan.shape for scan in scans)
-    cards = map(to_color, pictures.pictures(pictures.card, 3))
+    cards = map(to_color, pictures.pictures(pictures.card, 2))
     assert all(max(find_sheet(card).shape) < 0.9 * max(card.shape) for card in cards)
 
 

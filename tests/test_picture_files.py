@@ -83,6 +83,7 @@ def test_whole_numbers_of_any_width_have_the_same_white(picture, bits):
     expected = read_photo((picture > 128) if bits == 1 else picture)
     wide = (picture > 128).astype(np.uint16) if bits == 1 else (picture / 255 * (2**bits - 1)).astype(np.uint16)
     for source in (wide, Image.fromarray(wide), wide.astype(int)):
+        assert photo.to_color(source).max() > 250
         reading = read_photo(source)
         assert np.abs(reading.image.numpy().astype(float) - expected.image.numpy()).mean() < 1
         assert reading.notes == expected.notes
