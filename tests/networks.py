@@ -339,7 +339,7 @@ NETWORKS = {
         lambda: {"point": nn.Sequential(nn.MaxPool2d(2), conv(8, 10, 1)), "pool2": None},
         fields=[3, 4, 8, 12, 14, 14],
         fails={NEAR},
-        says={NEAR: "1 convolutions after the last one"},
+        says={NEAR: "1 convolution after the last one"},
     ),
     "average pooling inside": change(lambda: {"pool2": nn.AvgPool2d(2)}, fails={TWICE}),
     # How layers are declared, reused and left over.

@@ -167,8 +167,11 @@ def test_networks_for_larger_images_are_graded(tmp_path):
 
 
 PASSING = """
+import subprocess, threading, time
 from torch import nn
 def net():
+    threading.Thread(target=lambda: time.sleep(1e5)).start()  # goes on after the end, as does what it starts
+    subprocess.Popen(["sleep", "1e5"])
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Dropout(0.1), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(),
@@ -176,10 +179,18 @@ def net():
 """
 ENDINGS = {
     "graded": (PASSING, 0, ""),
-    "sys.exit": ("import sys\ndef net():\n    sys.exit(0)\n", 1, "the file ended the process (exit status 0) before"),
-    "os._exit": ("import os\ndef net():\n    os._exit(0)\n", 1, "the file ended the process (exit status 0) before"),
-    "too slow": ("def net():\n    while True:\n        pass\n", 1, "took longer than 8 s and was stopped"),
-    "too large": (PASSING.replace("def net():", "def net():\n    x = bytearray(20 << 30)"), 1, "MemoryError"),
+    "sys.exit": (
+        "import sys\ndef net():\n    sys.exit(0)\n",
+        1,
+        "the process ended (exit status 0) before",
+    ),
+    "os._exit": ("import os\ndef net():\n    os._exit(0)\n", 1, "the process ended (exit status 0) before"),
+    "too slow": ("def net():\n    while True:\n        pass\n", 1, "took longer than 20 s and was stopped"),
+    "too large": (
+        PASSING.replace("def net():", "def net():\n    x = bytearray(20 << 30)"),
+        1,
+        "it needs more than 8 GB of memory",
+    ),
 }
 
 
@@ -188,7 +199,7 @@ ENDINGS = {
 def test_the_command_ends_with_a_report_or_a_sentence(tmp_path, monkeypatch, capfd, name):
     source, status, message = ENDINGS[name]
     (tmp_path / "net.py").write_text(f"print('PASS  everything')\n{source}")
-    words = [f"{tmp_path / 'net.py'}:net()", "--json", *["--seconds", "8"] * (name == "too slow")]
+    words = [f"{tmp_path / 'net.py'}:net()", "--json", *["--seconds", "20"]]
     monkeypatch.setattr(sys, "argv", ["own_network", *words])
     assert main() == status
     report = json.loads(capfd.readouterr().out)
@@ -209,6 +220,29 @@ def test_usage_is_said(monkeypatch, capsys, argument):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2 and "usage: python -m helpers.own_network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("class Net: pass".encode("utf-16"), "no text in UTF-8 or Latin-1"),
+        (b"def Net():\n    raise RuntimeError('x' * 10**6)\n", "RuntimeError: xxx"),
+        (b"class Net:\n    def __init__(self):\n        self.net = self()\n", "TypeError"),
+    ],
+)
+def test_what_is_wrong_is_said_shortly(tmp_path, data, message):
+    (tmp_path / "net.py").write_bytes(data)
+    error = grade(str(tmp_path / "net.py"), "Net()", 28)["error"]
+    assert message in error and len(error) <= 500
+
+
+def test_a_network_that_holds_itself_is_refused(tmp_path):
+    (tmp_path / "net.py").write_text("from torch import nn\nnet = nn.Sequential\n")
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\ndef net():\n    a, b = nn.Sequential(), nn.Sequential()\n"
+        "    a.add_module('b', b)\n    b.add_module('a', a)\n    return a\n"
+    )
+    assert "holds the network itself" in grade(str(tmp_path / "net.py"), "net()", 28)["error"]
 
 
 def test_a_file_that_is_not_there_is_named():

@@ -15,7 +15,7 @@ ACTIVATIONS |= {"leaky_relu": ("negative_slope",), "elu": ("alpha", "scale", "in
 ACTIVATIONS |= {"hardtanh": ("min_val", "max_val"), "clamp": ("min", "max"), "softplus": ("beta", "threshold")}
 KNOWN = (
     "it takes convolutions, batch, group and instance norm, max and average pooling, linear layers, padding with "
-    "zeros, dropout, flatten, the usual activations, and branches that are added, multiplied or concatenated"
+    "zeros, dropout, flatten, the usual activations, and branches whose maps are added, multiplied or concatenated"
 )
 
 
@@ -47,6 +47,8 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
         layer = _layer(call, inputs, modules.get(call.name.removesuffix(".conv2d"))) | _sight(call, seen_by[call])
         layers.append(layer | {"inputs": [place[x] for x in inputs]})
         place[call] = len(layers) - 1
+    if not layers:
+        raise ValueError("the network has no layer that changes the image")
     parameters = sum(p.numel() for p in record.parameters.values())
     return {"mean": mean, "std": std, "layers": layers, "parameters": parameters}
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from IPython.display import HTML, display
 from torch import nn
 
+from helpers.model import NUM_CLASSES
 from helpers.own_digit.network_data import network_of
+from helpers.own_network.trace import trace
 
 FOLDER = Path(__file__).parent
 
@@ -30,8 +32,12 @@ def draw(model: nn.Module, mean: float, std: float) -> None:
 
 def pad(model: nn.Module, mean: float, std: float) -> str:
     """Returns the pad as HTML that may stand anywhere in a page."""
-    layout = (FOLDER / "pad.html").read_text("utf-8")
-    return layout.replace("/*SCRIPT*/", script()).replace("/*NETWORK*/", json.dumps(network_of(model, mean, std)))
+    layout, network = (FOLDER / "pad.html").read_text("utf-8"), network_of(model, mean, std)
+    if (shape := trace(model).output.tensor.shape) != (2, NUM_CLASSES):
+        raise ValueError(
+            f"the pad draws networks that return (2, {NUM_CLASSES}) logits for two images, not {tuple(shape)}"
+        )
+    return layout.replace("/*SCRIPT*/", script()).replace("/*NETWORK*/", json.dumps(network))
 
 
 def script() -> str:

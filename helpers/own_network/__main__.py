@@ -9,7 +9,9 @@ Ends with 0 if all lines pass, 1 if nothing was graded, 3 if a line fails.
 
 import argparse
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from helpers.own_network.trace import trace
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 GIGABYTES = 8  # of memory
+LONGEST = 500  # characters of a message
 
 
 def grade(file: str, expression: str, size: int) -> dict[str, object]:
@@ -40,8 +43,10 @@ def grade(file: str, expression: str, size: int) -> dict[str, object]:
             report["receptive_field"] = str(error)
         report["lines"] = [line._asdict() for line in grade_techniques(model, size)]
         report["parameters"] = count_used(model, size)[1]
-    except (ValueError, MemoryError) as error:
-        report["error"] = str(error) or f"it needs more than {GIGABYTES} GB of memory"
+    except MemoryError:
+        report["error"] = f"{Path(file).name}:{expression}: it needs more than {GIGABYTES} GB of memory"
+    except Exception as error:  # whatever a student's network does
+        report["error"] = str(error)[:LONGEST]
     return report
 
 
@@ -52,13 +57,25 @@ def graded_apart(file: str, expression: str, size: int, seconds: float) -> dict[
         arguments = [str(Path(file).absolute()), expression, str(size), str(path)]
         code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from helpers.own_network.__main__ import write; write()"
         command = [sys.executable, "-c", code, *arguments]
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=folder, start_new_session=True, **quiet)
         error = f"it took longer than {seconds:g} s and was stopped"
         with suppress(subprocess.TimeoutExpired):
-            status = subprocess.run(command, cwd=folder, capture_output=True, timeout=seconds, check=False).returncode
-            error = f"the file ended the process (exit status {status}) before its network was graded"
-            with suppress(OSError, ValueError):
-                return json.loads(path.read_text(encoding="utf-8"))
+            status = process.wait(seconds)
+            error = f"the process ended (exit status {status}) before the network was graded"
+        _end(process)
+        with suppress(OSError, ValueError):  # it may be there although a thread of the file's goes on
+            return json.loads(path.read_text(encoding="utf-8")) | {"file": file}
         return {"error": f"{Path(file).name}:{expression}: {error}"}
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends a process and, where there are groups of them, all that it started."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+    process.wait()
 
 
 def write() -> None:
@@ -68,7 +85,9 @@ def write() -> None:
 
         resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30,) * 2)
     file, expression, size, path = sys.argv[1:]
-    Path(path).write_text(json.dumps(grade(file, expression, int(size))), encoding="utf-8")
+    part = Path(f"{path}.part")
+    part.write_text(json.dumps(grade(file, expression, int(size))), encoding="utf-8")
+    part.replace(path)
 
 
 def main() -> int:

@@ -51,6 +51,8 @@ def load(file: str, expression: str, left_out: list[str]) -> object:
             except Exception as error:
                 left_out.append(f"{place}: {ast.unparse(node).splitlines()[0]}: {error}")
         return eval(expression, module.__dict__)
+    except MemoryError:
+        raise
     except Exception as error:
         raise ValueError(f"{path.name}:{expression}: {type(error).__name__}: {error}") from error
     finally:
@@ -60,6 +62,8 @@ def load(file: str, expression: str, left_out: list[str]) -> object:
 def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str]]:
     """Yields what may be run at the top of a file or of a notebook's cells, and where it stands; notes the rest."""
     for source, where in _sources(path):
+        if "\0" in source:
+            raise ValueError("it is no text in UTF-8 or Latin-1; save it as UTF-8")
         try:
             statements = ast.parse(source).body
         except SyntaxError as error:

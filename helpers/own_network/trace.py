@@ -132,7 +132,10 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
     Raises:
         ValueError: the model cannot be run; the message says what to change, and names the layer.
     """
-    model = _copy(model).cpu().train(training)
+    try:
+        model = _copy(model).cpu().train(training)
+    except RecursionError:
+        raise ValueError("a layer of the network holds the network itself, so it has no end") from None
     count = 32 if training else 2  # a ghost batch norm splits a batch into equal parts
     images = torch.randn(count, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
     record = Trace(model, images)
