@@ -48,8 +48,8 @@ def test_a_mean_within_the_noise_is_hollow_and_others_point_where_they_lie(drawn
 def test_curves_may_be_empty(tmp_path, curves, log, recwarn):
     """Drawn for real: some warnings come when a figure is laid out."""
     plot.show_curves(curves, "loss", target=0.1, log=log, path=tmp_path / "curves.png")
-    # A reader sees these in a notebook; what matplotlib's own libraries call deprecated is hidden there.
-    assert not [warning for warning in recwarn if issubclass(warning.category, UserWarning)]
+    # What libraries of matplotlib's call deprecated depends on their versions, and no reader sees it.
+    assert not [warning for warning in recwarn if "Deprecation" not in warning.category.__name__]
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
