@@ -88,19 +88,19 @@ def append_result(name: str, row: dict[str, object]) -> None:
     path = RESULTS / f"{name}.csv"
     try:
         with FileLock(locks() / name):
-            check_columns(name, list(row))
-            write_table(name, [*read_table(name), row])
+            write_table(name, [*check_columns(name, list(row)), row])
     except (OSError, ValueError) as error:
         tables.keep_beside(path, row, error)
 
 
-def check_columns(name: str, columns: Sequence[str]) -> None:
-    """Raises a ValueError if `results/NAME.csv` has other columns than these; see `read_table` for more."""
+def check_columns(name: str, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Returns the rows of `results/NAME.csv`; raises a ValueError if it has other columns than these."""
     rows = read_table(name)
     if rows and list(rows[0]) != list(columns):
         differing = ", ".join(sorted(set(rows[0]) ^ set(columns))) or "their order"
         path = RESULTS / f"{name}.csv"
         raise ValueError(f"{path} has other columns than the new row: {differing}; move the file away, or mend it")
+    return rows
 
 
 def check_writable(name: str, *folders: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 
 from helpers.files import write_whole
@@ -75,7 +76,8 @@ def keep_beside(path: Path, row: dict[str, object], reason: Exception) -> Path:
     """Writes a row that its table did not take into a file of its own, says so, and returns the file."""
     name = "-".join(str(row[key]) for key in ("recipe", "seed") if key in row)
     for folder in (path.parent, Path(tempfile.gettempdir())):
-        kept = folder / f"{path.stem}.not-merged-{name}.csv"
+        files = (folder / f"{path.stem}.not-merged-{name}{end}.csv" for end in chain([""], map("-{}".format, count(2))))
+        kept = next(file for file in files if not file.exists())  # trials differ in more than recipe and seed
         try:
             write_csv(kept, [row])
         except OSError:

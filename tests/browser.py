@@ -15,7 +15,8 @@ import pytest
 import torch
 from playwright.sync_api import Page, sync_playwright
 
-from helpers.own_digit.pad import network_of, pad
+from helpers.own_digit.network_data import network_of
+from helpers.own_digit.pad import pad
 from measure.weights import trained
 from tools.page import NETWORKS, PAGE
 

@@ -15,7 +15,8 @@ from torch import nn
 from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.model import count_parameters, to_device
-from helpers.own_digit.pad import FOLDER, draw, network_of, pad
+from helpers.own_digit.network_data import network_of
+from helpers.own_digit.pad import FOLDER, draw, pad
 from measure.weights import median_run, trained
 from tests.pictures import line
 from tools import page

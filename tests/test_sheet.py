@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.own_digit.pad import FOLDER, network_of
+from helpers.own_digit.network_data import network_of
+from helpers.own_digit.pad import FOLDER
 from helpers.own_digit.photo import SURE
 from helpers.plot.figure import SIGNED
 from tests.test_pad import SEVEN, Engine

@@ -98,6 +98,15 @@ def test_a_table_that_is_held_by_another_program(folder, monkeypatch, capsys, se
     assert not list(folder.glob("*.part"))
 
 
+def test_rows_of_one_recipe_and_seed_are_all_kept(folder):
+    """Trials with other settings, which their table does not take."""
+    (folder / "toy.csv").write_text("recipe\ntoy\n")
+    for loss in ("0.1", "0.2", "0.3"):
+        results.append_result("toy", {"recipe": "toy", "seed": 1, "loss": loss})
+    kept = [tables.read_csv(path)[0]["loss"] for path in folder.glob("toy.not-merged-*.csv")]
+    assert sorted(kept) == ["0.1", "0.2", "0.3"]
+
+
 @pytest.mark.fault("a table that was changed while a run trained", "the row is kept beside it")
 @pytest.mark.parametrize("text", ["recipe,seed\ntoy,0\n", "recipe,seed,loss\ntoy,0,half\n"])
 def test_a_table_that_was_changed_meanwhile_loses_nothing(folder, capsys, text):

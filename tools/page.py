@@ -9,7 +9,8 @@ from torch import Tensor
 
 from helpers.data import Batches, load_mnist
 from helpers.files import write_whole
-from helpers.own_digit.pad import network_of, script
+from helpers.own_digit.network_data import network_of
+from helpers.own_digit.pad import script
 from helpers.train import predict
 from measure.weights import median_run, trained
 

@@ -15,6 +15,7 @@ from helpers.files import write_whole
 from tools.images import ROOT
 
 EXERCISE = re.compile(r'(\w+) = \.\.\.\n\n(.*)\ncheck\("(\d\.\d)", (.*)\)', re.DOTALL)
+IMPORT = "from helpers.exercises import check"
 SOLUTION = "<details><summary>Solution"
 ABOUT_SOLUTIONS = re.compile(r" \(?Click on the line below (the|an) exercise to open its solution\.\)?")
 
@@ -25,7 +26,7 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         if cell.source.startswith(SOLUTION):
             continue
-        source = ABOUT_SOLUTIONS.sub("", cell.source)
+        source = ABOUT_SOLUTIONS.sub("", cell.source).replace(IMPORT, IMPORT.replace("check", "points"))
         if match := EXERCISE.fullmatch(source):
             copy.cells += _graded(*match.groups())
         elif cell.cell_type == "markdown":
@@ -50,9 +51,6 @@ def main() -> None:
     folder = parser.parse_args().folder
     for path in sorted((ROOT / "notebooks").glob("[123]_*.ipynb")):
         copy = student_version(nbformat.read(path, as_version=4))
-        imports = "from helpers.exercises import check"
-        for cell in copy.cells:
-            cell.source = cell.source.replace(imports, imports.replace("check", "points"))
         write_whole(folder / path.name, nbformat.writes(copy).encode())
         print(f"Wrote {folder / path.name}")
 

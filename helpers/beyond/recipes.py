@@ -91,6 +91,10 @@ STRONG = {"degrees": 9, "shift": 1.5, "scale": 0.1, "shear": 5}
 # What the networks of one family have in common, from 1,000 to 10,000 parameters.
 FAMILY = {"num_epochs": 19, "batch_size": 64, "orientations": 8, "activation": "SiLU", "anneal": "linear", "fade": 4}
 
+# What the networks of two epochs have in common.
+SHORT = {"num_epochs": 2, "lr": 0.2, "muon_lr": 0.06, "cycle": 0.1, "anneal": "linear", "weight_decay": 5e-4, "fade": 1}
+SHORT |= {"unpadded": (0, -2, -1)} | MILD
+
 ALL_RECIPES = RECIPES | {
     "tiny": ConvNetRecipe(
         stages=(((4, 5),), (4, 4, 4), (3,)),
@@ -135,26 +139,10 @@ ALL_RECIPES = RECIPES | {
     "fewest_epochs": ConvNetRecipe(
         stages=(((4, 5),), (6, 8), (8, 11)),
         orientations=8,
-        unpadded=(0, -2, -1),
-        num_epochs=2,
-        lr=0.2,
-        muon_lr=0.06,
-        cycle=0.1,
-        anneal="linear",
-        weight_decay=5e-4,
-        fade=1,
-        **MILD,
+        **SHORT,
     ),
     "fastest": ConvNetRecipe(
         stages=(((16, 5),), (16, 24), (24, 32)),
-        unpadded=(0, -2, -1),
-        num_epochs=2,
-        lr=0.2,
-        muon_lr=0.06,
-        cycle=0.1,
-        anneal="linear",
-        weight_decay=5e-4,
-        fade=1,
-        **MILD,
+        **SHORT,
     ),
 }

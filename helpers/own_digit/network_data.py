@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.own_network.receptive_field import UNCHANGED, View, views
-from helpers.own_network.trace import DROPOUT, Call, trace
+from helpers.own_network.trace import DROPOUT, Call, Trace, trace
 
 # Activations by torch's name, with the names of the numbers that they take.
 ACTIVATIONS = dict.fromkeys(["relu", "silu", "sigmoid", "tanh", "mish", "hardswish", "hardsigmoid", "abs", "exp"], ())
@@ -27,7 +27,11 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
     Raises:
         ValueError: a layer is not one that network.js knows; the message names it.
     """
-    record = trace(model)
+    return data_of(trace(model), mean, std)
+
+
+def data_of(record: Trace, mean: float, std: float) -> dict[str, object]:
+    """Returns what `network_of` does, of a network whose trace is there already."""
     modules, seen_by = dict(record.model.named_modules()), views(record)
     image, *calls = seen_by
     if record.output not in seen_by:

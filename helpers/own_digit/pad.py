@@ -7,7 +7,7 @@ from IPython.display import HTML, display
 from torch import nn
 
 from helpers.model import NUM_CLASSES
-from helpers.own_digit.network_data import network_of
+from helpers.own_digit.network_data import data_of
 from helpers.own_network.trace import trace
 
 FOLDER = Path(__file__).parent
@@ -25,15 +25,16 @@ def draw(model: nn.Module, mean: float, std: float) -> None:
         mean, std: of the pixels, 0 to 1, which normalize the model's images.
 
     Raises:
-        ValueError: see `network_of`.
+        ValueError: see `network_of`; or the network does not return ten logits.
     """
     display(HTML(pad(model, mean, std)))
 
 
 def pad(model: nn.Module, mean: float, std: float) -> str:
     """Returns the pad as HTML that may stand anywhere in a page."""
-    layout, network = (FOLDER / "pad.html").read_text("utf-8"), network_of(model, mean, std)
-    if (shape := trace(model).output.tensor.shape) != (2, NUM_CLASSES):
+    layout, record = (FOLDER / "pad.html").read_text("utf-8"), trace(model)
+    network = data_of(record, mean, std)
+    if (shape := record.output.tensor.shape) != (2, NUM_CLASSES):
         raise ValueError(
             f"the pad draws networks that return (2, {NUM_CLASSES}) logits for two images, not {tuple(shape)}"
         )
