@@ -35,6 +35,7 @@ class Recipe:
     shift: float = 0  # in pixels,
     scale: float = 0  # relative,
     shear: float = 0  # in degrees
+    label_smoothing: float = 0.0  # see `train_epoch`
 
     def __str__(self) -> str:
         """Returns the settings that differ from their defaults."""

@@ -77,6 +77,8 @@ def train_epoch(
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
     name: str = "epoch",
+    *,
+    label_smoothing: float = 0.0,
 ) -> Score:
     """Trains on every batch once; each batch is scored before its step, while the weights still change.
 
@@ -84,6 +86,8 @@ def train_epoch(
         batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model.
         scheduler: stepped once per batch.
         name: of the epoch, for the progress bar and for errors.
+        label_smoothing: part of each target that is spread over all ten digits (Szegedy et al., arXiv:1512.00567).
+            The score is of plain cross-entropy all the same, so that runs compare.
 
     Raises:
         FloatingPointError: a loss is not finite; the message names epoch and step.
@@ -100,7 +104,7 @@ def train_epoch(
                     raise
                 advice = "batch norm cannot train on it; choose another batch_size"
                 raise ValueError(f"{name}, step {len(losses) + 1}: a batch of one image, {advice}") from error
-            loss = F.cross_entropy(logits, labels)
+            loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
             optimizer.zero_grad()
             loss.backward()
@@ -109,11 +113,11 @@ def train_epoch(
                 scheduler.step()
 
             # Sums stay on the device: reading a number makes the host wait, so it is done rarely.
-            losses.append(loss.detach())
+            losses.append(F.cross_entropy(logits.detach(), labels) if label_smoothing else loss.detach())
             sizes.append(len(labels))
             correct += (logits.argmax(dim=1) == labels).sum()
             if len(losses) % 50 == 0:
-                value = loss.item()
+                value = losses[-1].item()
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)
                 if not math.isfinite(value):
                     break
@@ -159,6 +163,7 @@ def fit(
     optimizer: Optimizer,
     scheduler: LRScheduler | None = None,
     *,
+    label_smoothing: float = 0.0,
     history: History | None = None,
     checkpoint: Path | str | None = None,
     settings: dict[str, object] | None = None,
@@ -166,6 +171,7 @@ def fit(
     """Trains for `num_epochs`, prints a line for each, and returns the history.
 
     Args:
+        label_smoothing: see `train_epoch`.
         history: an empty one to be filled. Whoever holds it keeps the finished epochs even if training
             is interrupted or fails.
         checkpoint: a file that is written after each epoch. If it is there already, training goes on
@@ -203,7 +209,7 @@ def fit(
         for epoch in range(len(history.test) + 1, num_epochs + 1):
             name = f"epoch {epoch:2}/{num_epochs}"
             start = time.perf_counter()
-            train = train_epoch(model, train_batches, optimizer, scheduler, name)
+            train = train_epoch(model, train_batches, optimizer, scheduler, name, label_smoothing=label_smoothing)
             seconds = time.perf_counter() - start
             test = evaluate(model, test_batches)
             history.append(train, test, seconds)

@@ -34,11 +34,12 @@ recipe, device = recipes[sys.argv[1]], sys.argv[2]
 train, _ = load_mnist()
 numbers = mean_and_std(train.images)
 model, batches, optimizer, scheduler = recipe.set_up(Split(*(part[:5000] for part in train)), *numbers, 0, device)
-train_epoch(model, batches, optimizer, scheduler)
+more = {"label_smoothing": recipe.label_smoothing} if getattr(recipe, "label_smoothing", 0) else {}
+train_epoch(model, batches, optimizer, scheduler, **more)
 model, batches, optimizer, scheduler = recipe.set_up(train, *numbers, 0, device)
 start = time.perf_counter()
 for _ in range(recipe.num_epochs):
-    train_epoch(model, batches, optimizer, scheduler)  # it reads the loss, so the device has finished
+    train_epoch(model, batches, optimizer, scheduler, **more)  # it reads the loss, so the device has finished
 print(f"\\nseconds {time.perf_counter() - start}")
 """
 

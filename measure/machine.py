@@ -67,11 +67,11 @@ def commit() -> str:
     return head + ("-changed" if changes else "")
 
 
-def seconds(function: Callable, *args: object) -> float:
+def seconds(function: Callable, *args: object, **more: object) -> float:
     """Times one call, until the device has finished."""
     wait()
     start = time.perf_counter()
-    function(*args)
+    function(*args, **more)
     wait()
     return time.perf_counter() - start
 

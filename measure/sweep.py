@@ -70,6 +70,7 @@ def run(
     mean, std = recipe.normalization(train.images)
     test_batches = Batches(test, 1000, mean, std, device=device)
     kept = {"checkpoint": checkpoint, "settings": recipe.settings(seed=seed, split=split, **made_on)}
+    kept["label_smoothing"] = recipe.label_smoothing
     start = time.perf_counter()
     while True:
         model, batches, *others = recipe.set_up(train, mean, std, seed, device)

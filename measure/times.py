@@ -27,7 +27,8 @@ def time_runs(
 
     def run(split: Split, num_epochs: int) -> tuple[float, torch.nn.Module]:
         model, batches, optimizer, scheduler = recipe.set_up(split, mean, std, seed=0, device=device)
-        return sum(seconds(train_epoch, model, batches, optimizer, scheduler) for _ in range(num_epochs)), model
+        more = {"label_smoothing": recipe.label_smoothing}
+        return sum(seconds(train_epoch, model, batches, optimizer, scheduler, **more) for _ in range(num_epochs)), model
 
     run(Split(train.images[:WARM_UP], train.labels[:WARM_UP]), 1)
     runs = [run(train, recipe.num_epochs) for _ in range(repeats)]

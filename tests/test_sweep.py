@@ -74,7 +74,7 @@ def test_rows_of_other_settings_are_refused(small):
 
 
 def test_an_interrupted_run_leaves_no_row(small, monkeypatch):
-    def interrupt(*args):
+    def interrupt(*args, **settings):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("helpers.train.train_epoch", interrupt)

@@ -225,3 +225,19 @@ def test_the_callers_history_keeps_what_was_done_before_an_error(digits):
     assert len(history.train) == len(history.test) == len(history.seconds) == 1
     with pytest.raises(ValueError, match="history holds 1 epochs already"):
         fit(model, train, batches(digits), 3, optimizer, history=history)
+
+
+def test_label_smoothing_changes_the_steps_and_not_what_is_scored(digits):
+    """With steps of no length, the score is that of plain cross-entropy; a step goes along the smoothed gradient."""
+    parts = make(lr=0.0)
+    plain, smooth = (train_epoch(parts[0], batches(digits), parts[1], label_smoothing=part) for part in (0.0, 0.5))
+    assert smooth == plain
+    logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    labels = torch.tensor([3, 1, 4, 1])
+    one = [(logits.detach(), labels)]
+    toy = nn.Linear(10, 10, bias=False)
+    before = toy.weight.detach().clone()
+    targets = 0.8 * F.one_hot(labels, 10) + 0.02  # 0.2 of each target, a tenth of it for each digit
+    wanted = (logits.detach() @ before.T).softmax(dim=1) - targets
+    train_epoch(toy, one, torch.optim.SGD(toy.parameters(), lr=1.0), label_smoothing=0.2)
+    torch.testing.assert_close(before - toy.weight.detach(), wanted.T @ logits.detach() / 4)

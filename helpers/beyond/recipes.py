@@ -27,16 +27,22 @@ class ConvNetRecipe(Recipe):
     unpadded: tuple[int, ...] | None = None
     activation: str = "ReLU"
     num_norms: int | None = None
+    crop: int = 0
+    whiten: bool = False
     muon_lr: float = 0.0  # the peak for convolutions of more than one channel, if `Muon` trains them
     anneal: str = "cos"  # or "linear": how the learning rate rises and falls
     bend: float = 0  # bound of `random_bend`, in pixels
     fade: float = 0  # number of last epochs in which all bounds of the augmentation shrink to zero
+    part: float = 1.0  # of the training images that training sees, chosen by the seed; 0.5 makes half an epoch of one
     num_views: int = 1  # number of augmented views of each image whose mean logits give the final score
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
     def model(self) -> nn.Module:
         names = ("orientations", "separable", "unpadded", "dropout", "activation", "num_norms")
-        return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
+        model = ConvNet(self.stages, **{name: getattr(self, name) for name in names})
+        if self.crop:
+            model.layers.insert(0, nn.ZeroPad2d(-self.crop))
+        return model
 
     def normalization(self, images: Tensor) -> tuple[float, float]:
         return self.normalize or super().normalization(images)
@@ -46,6 +52,10 @@ class ConvNetRecipe(Recipe):
         return partial(random_bend, **bounds) if any(bounds.values()) else None
 
     def train_batches(self, split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> Batches:
+        if self.part < 1:
+            chosen = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed))
+            chosen = chosen[: round(self.part * len(chosen))]
+            split = Split(split.images[chosen], split.labels[chosen])
         if not self.fade or self.augment() is None:
             return super().train_batches(split, mean, std, seed, device)
         return FadingBatches(  # at the end training sees images as they are scored
@@ -64,6 +74,12 @@ class ConvNetRecipe(Recipe):
         """Returns batches in one order, each pass another view of the images, for `evaluate_views`."""
         return Batches(split, 1000, mean, std, augment=self.augment(), seed=seed, device=device)
 
+    def set_up(self, split, mean, std, seed, device):
+        parts = super().set_up(split, mean, std, seed, device)
+        if self.whiten:
+            whiten(next(m for m in parts[0].modules() if isinstance(m, nn.Conv2d)), split, mean, std)
+        return parts
+
     def optimizer(self, model: nn.Module) -> Optimizer:
         """Returns `Muon` if the recipe has a learning rate for it, else SGD."""
         if not self.muon_lr:
@@ -81,6 +97,16 @@ class ConvNetRecipe(Recipe):
         settings = super().settings() | fading | more
         del settings["num_views"]  # which training does not know
         return settings
+
+
+@torch.no_grad()
+def whiten(conv: nn.Conv2d, split: Split, mean: float, std: float) -> None:
+    images = (split.images[:5000, None].float() / 255 - mean) / std
+    kernel = conv.kernel_size[0]
+    patches = images.unfold(2, kernel, 1).unfold(3, kernel, 1).reshape(-1, kernel * kernel)
+    values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+    filters = (vectors / (values + 1e-2).sqrt()).T.flip(0)[: len(conv.weight) // 2]
+    conv.weight.copy_(torch.cat([filters, -filters]).view_as(conv.weight) / 10)
 
 
 # Bounds of the augmentation, see `random_warp`.
