@@ -1,24 +1,16 @@
 """What `pytest --nbval` needs on other people's machines, and what several workers need: `pytest --nbval -n 2`."""
 
-import contextlib
 import os
-from pathlib import Path
 
+import torch
 
-def available_cores(quota_file: str = "/sys/fs/cgroup/cpu.max") -> int:
-    """Returns how many cores this process may use: its affinity and, in a container, its quota of time limit them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit ("max")
-        quota, period = map(int, Path(quota_file).read_text().split())
-        cores = min(cores, quota // period)
-    return max(1, cores)
+from helpers.cores import available_cores
+from tools.execute import give_home
 
-
-# Before torch is imported: workers with as many threads as there are cores would fight over them.
+# Workers, and the kernels of their notebooks, with as many threads as there are cores would fight over them.
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // int(workers))))
-
-from tools.execute import give_home  # noqa: E402
+    threads = os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // int(workers))))
+    torch.set_num_threads(int(threads))
 
 
 def pytest_configure(config):

@@ -1,5 +1,9 @@
 """The lesson: `data`, `model`, `train`, `recipes` and `plot` for Part 2, `backprop` for Part 1, `exercises` for all.
 
-`checkpoint`, `download`, `files` and `progress` support them. Three subpackages are separate: `own_digit`,
+`checkpoint`, `cores`, `download`, `files` and `progress` support them. Three subpackages are separate: `own_digit`,
 `own_network`, and `beyond` (records and variants).
 """
+
+from helpers.cores import use_half_of_the_cores
+
+use_half_of_the_cores()

@@ -1,7 +1,8 @@
 """How long a recipe trains, compared with an earlier commit: `python -m measure.compare 01a9e34 fastest`.
 
-Whole runs of both, alternating, each in a process of its own; results/comparisons.csv keeps a row
-for each pair. Let nothing else run meanwhile.
+Or with another recipe, such as the best known sprint: `python -m measure.compare sprint fastest`. Whole runs of both,
+alternating, each in a process of its own; results/comparisons.csv keeps a row for each pair. Let nothing else run
+meanwhile.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 from statistics import median
+
+from torch import get_num_threads
 
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.download import data_root
@@ -29,6 +32,9 @@ try:
     from helpers.beyond.recipes import ALL_RECIPES as recipes
 except ImportError:  # an earlier commit
     from helpers.recipes import RECIPES as recipes
+if sys.argv[1] == "sprint":
+    from measure.sprint import SPRINT
+    recipes = {"sprint": SPRINT}
 
 recipe, device = recipes[sys.argv[1]], sys.argv[2]
 train, _ = load_mnist()
@@ -46,7 +52,8 @@ print(f"\\nseconds {time.perf_counter() - start}")
 
 def seconds_of_run(folder: Path, name: str, device: str) -> float:
     """Trains a recipe with the code in `folder` and returns the seconds, without loading and scoring."""
-    environment = os.environ | {"MNIST_DATA": str(data_root().absolute())}
+    # Both with as many threads: earlier commits took as many as there are cores.
+    environment = os.environ | {"MNIST_DATA": str(data_root().absolute()), "OMP_NUM_THREADS": str(get_num_threads())}
     command = [sys.executable, "-c", RUN, name, device]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -64,23 +71,26 @@ def summary(pairs: list[tuple[float, float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measure.compare", description=__doc__)
-    parser.add_argument("commit", help="the earlier one")
+    parser.add_argument("earlier", help="a commit, or another recipe: sprint is the best known one of others")
     parser.add_argument("recipe", choices=list(ALL_RECIPES), metavar="RECIPE", help=f"of {', '.join(ALL_RECIPES)}")
     parser.add_argument("--runs", type=int, default=10, help="of each")
     args = parser.parse_args()
-    code = subprocess.run(["git", "-C", ROOT, "archive", args.commit], capture_output=True, check=False)
-    if code.returncode:
-        parser.error(f"git knows no commit {args.commit}: {code.stderr.decode().strip()}")
+    is_recipe = args.earlier in (*ALL_RECIPES, "sprint")
     device, pairs = best_device(), []
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=BytesIO(code.stdout)) as archive:
-            archive.extractall(folder, filter="data")
+        earlier = (ROOT, args.earlier) if is_recipe else (Path(folder), args.recipe)
+        if not is_recipe:
+            code = subprocess.run(["git", "-C", ROOT, "archive", args.earlier], capture_output=True, check=False)
+            if code.returncode:
+                parser.error(f"git knows no commit {args.earlier}: {code.stderr.decode().strip()}")
+            with tarfile.open(fileobj=BytesIO(code.stdout)) as archive:
+                archive.extractall(folder, filter="data")
         for _ in range(max(1, args.runs)):
-            old, new = (seconds_of_run(where, args.recipe, device.type) for where in (Path(folder), ROOT))
+            old, new = (seconds_of_run(*run, device.type) for run in (earlier, (ROOT, args.recipe)))
             pairs.append((old, new))
             print(f"earlier {old:6.1f} s   now {new:6.1f} s   ratio {new / old:.2f}", flush=True)
             times = {"earlier_seconds": f"{old:.2f}", "seconds": f"{new:.2f}"}
-            append_result("comparisons", {"recipe": args.recipe, "earlier": args.commit, **times, **describe(device)})
+            append_result("comparisons", {"recipe": args.recipe, "earlier": args.earlier, **times, **describe(device)})
     print(summary(pairs))
 
 

@@ -17,6 +17,7 @@ from helpers.beyond.recipes import ALL_RECIPES
 from helpers.recipes import Recipe
 from helpers.train import History, Score
 from measure import tables
+from measure.sprint import SPRINT
 from measure.variants import VARIANTS, make_recipe
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -26,14 +27,14 @@ NUMBERS = ("seed", "parameters", "epochs", "accuracy", "loss", "views_accuracy",
 NUMBERS += ("threads", "train_seconds", "total_seconds", "seconds", "least", "most", "earlier_seconds")
 # Seeds of the runs that the test set scores, committed with the recipe, before its first row. See `finished`.
 SEEDS = {"baseline": [0], "lesson": range(10), "smallest": range(20), "accurate": range(10)}
-SEEDS |= {"fewest_epochs": range(10), "fastest": range(30), "tiny": range(5), "medium": range(5)}
+SEEDS |= {"fewest_epochs": range(10), "fastest": range(30), "tiny": range(5), "medium": range(5), "sprint": range(10)}
 # A recipe that was asked earlier what another one is asked: its scores count as attempts.
 EARLIER = {"fewest_epochs": "fastest", "tiny": "smallest"}
 
 
 def recipes_of(name: str) -> dict[str, Recipe]:
     """Returns the recipes whose runs `results/NAME.csv` keeps."""
-    return VARIANTS if name == "variants" else {name: ALL_RECIPES[name]}
+    return {"variants": VARIANTS, "sprint": {"sprint": SPRINT}}.get(name) or {name: ALL_RECIPES[name]}
 
 
 def recipe_of(row: dict[str, str]) -> Recipe:

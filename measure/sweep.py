@@ -168,7 +168,7 @@ def _run_once(
                 return
             print(title, flush=True)
             figures, weights = run(recipe, seed, split, device, checkpoint)
-            if split == "test":
+            if split == "test" and name in ALL_RECIPES:
                 save_weights(variant, seed, weights)
             row = {"recipe": variant, "changes": changed, **figures, "settings": str(recipe)}
             append_result(file, {column: row[column] for column in columns_of(file)})
@@ -215,7 +215,7 @@ def seeds_of(text: str) -> range:
 
 
 def main() -> None:
-    names = [*ALL_RECIPES, "variants"]
+    names = [*ALL_RECIPES, "variants", "sprint"]
     parser = argparse.ArgumentParser(prog="python -m measure.sweep", description=__doc__)
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"

@@ -7,6 +7,7 @@ from torch import nn
 
 from helpers.beyond.recipes import ConvNetRecipe
 from helpers.recipes import RECIPES, Recipe
+from measure.sprint import SprintRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,8 @@ class PoolLast(ConvNetRecipe):
 
 def make_recipe(settings: Mapping[str, object]) -> Recipe:
     """Returns the recipe of these settings, which may be one that only this comparison needs."""
+    if settings.get("network") == "sprint":
+        return SprintRecipe(**settings)
     kind = PoolLast if "pool_last" in settings else ConvNetRecipe if "stages" in settings else Recipe
     return kind(**settings)
 

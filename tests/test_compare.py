@@ -65,3 +65,14 @@ def test_a_commit_that_git_does_not_know_is_refused(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         compare.main()
     assert "git knows no commit no-such-commit" in capsys.readouterr().err
+
+
+def test_another_recipe_takes_the_place_of_a_commit(monkeypatch, tmp_path):
+    """The best known sprint of others is a recipe here, trained by the code of today."""
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["compare", "sprint", "fastest", "--runs", "1"])
+    runs = []
+    monkeypatch.setattr(compare, "seconds_of_run", lambda *run: runs.append(run) or 1.0)
+    compare.main()
+    assert runs == [(compare.ROOT, "sprint", "cpu"), (compare.ROOT, "fastest", "cpu")]
+    assert [(row["earlier"], row["recipe"]) for row in results.read_table("comparisons")] == [("sprint", "fastest")]

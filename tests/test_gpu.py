@@ -191,7 +191,7 @@ def test_benchmark_compares_the_pipelines(gpu, digits, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "DataLoader", without_workers)
     benchmark.compare_pipelines(digits, MEAN, STD, gpu.device, repeats=1)
     titles = re.findall(r"^(.+?) +ours .* s   usual .* s   ratio .* images/s$", capsys.readouterr().out, re.MULTILINE)
-    assert titles == ["batches alone", "an epoch of BaselineNet"]
+    assert titles == ["augmented batches", "an epoch of the baseline"]
 
 
 def test_benchmark_takes_a_step_apart(gpu, digits, monkeypatch, capsys):

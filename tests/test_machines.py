@@ -16,8 +16,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from nbformat import v4
 
+from helpers import cores
 from helpers.data import Batches, Split
 from helpers.download import data_root
 from measure.machine import ROOT
@@ -277,23 +279,49 @@ def test_workers_get_whole_notebooks(dist, kept):
 
 @pytest.mark.parametrize(("workers", "threads"), [(None, None), ("2", "4"), ("3", "2"), ("16", "1")])
 def test_workers_share_the_cores(monkeypatch, workers, threads):
+    given = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
     for name in ("PYTEST_XDIST_WORKER_COUNT", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "to be restored")
         monkeypatch.delenv(name)
     if workers:
         monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", workers)
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
     runpy.run_path(str(ROOT / "conftest.py"))
     assert os.environ.get("OMP_NUM_THREADS") == threads
+    assert given == ([int(threads)] if threads else [])
 
 
 @pytest.mark.fault("a container with a quota of cores", "as many threads as it may use")
-@pytest.mark.parametrize(("quota", "cores"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 8), (None, 8)])
-def test_a_quota_of_cores_counts(monkeypatch, tmp_path, quota, cores):
+@pytest.mark.parametrize(("quota", "count"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 8), (None, 8)])
+def test_a_quota_of_cores_counts(monkeypatch, tmp_path, quota, count):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8), raising=False)
     if quota:
         (tmp_path / "cpu.max").write_text(quota)
-    assert runpy.run_path(str(ROOT / "conftest.py"))["available_cores"](str(tmp_path / "cpu.max")) == cores
+    assert cores.available_cores(str(tmp_path / "cpu.max")) == count
+
+
+@pytest.mark.fault("other programs need the cores", "half of them are used, unless the user says how many")
+@pytest.mark.parametrize(
+    ("num_cores", "own", "threads"), [(8, None, [4]), (5, None, [2]), (1, None, [1]), (8, "3", [])]
+)
+def test_half_of_the_cores_are_used(monkeypatch, num_cores, own, threads):
+    given = []
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(cores, "available_cores", lambda: num_cores)
+    monkeypatch.setenv("OMP_NUM_THREADS", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_NUM_THREADS")
+    cores.use_half_of_the_cores()
+    assert given == threads
+
+
+def test_who_imports_helpers_leaves_half_of_the_cores_free():
+    """Whether torch was imported before or not."""
+    code = "import torch; torch.set_num_threads(7); import helpers; print(torch.get_num_threads())"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [str(max(1, cores.available_cores() // 2))], done.stderr
 
 
 @pytest.mark.fault("pytest-randomly is installed", "cells keep their order")

@@ -64,9 +64,9 @@ def test_a_time_is_that_of_all_epochs_without_the_scoring_after_a_warm_up(mnist,
     recipe = ConvNetRecipe(stages=((2,), (2,)), num_epochs=3, lr=0.1, batch_size=50)
     spans = []
 
-    def count(train_epoch, model, batches, *rest):
+    def count(train_epoch, model, batches, *rest, **settings):
         spans.append(len(batches))
-        train_epoch(model, batches, *rest)
+        train_epoch(model, batches, *rest, **settings)
         return len(batches)
 
     monkeypatch.setattr(times, "seconds", count)
