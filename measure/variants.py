@@ -26,11 +26,24 @@ class PoolLast(ConvNetRecipe):
         return network
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cropped(ConvNetRecipe):
+    """A recipe whose network does not see the border of the images."""
+
+    crop: int = 0  # its width in pixels
+
+    def model(self) -> nn.Module:
+        network = super().model()
+        network.layers.insert(0, nn.ZeroPad2d(-self.crop))
+        return network
+
+
 def make_recipe(settings: Mapping[str, object]) -> Recipe:
     """Returns the recipe of these settings, which may be one that only this comparison needs."""
     if settings.get("network") == "sprint":
         return SprintRecipe(**settings)
-    kind = PoolLast if "pool_last" in settings else ConvNetRecipe if "stages" in settings else Recipe
+    kinds = {"pool_last": PoolLast, "crop": Cropped, "stages": ConvNetRecipe}
+    kind = next((kind for setting, kind in kinds.items() if setting in settings), Recipe)
     return kind(**settings)
 
 

@@ -160,3 +160,12 @@ def test_shuffled_batches_have_no_views(split, model):
         evaluate_views(model, loader, 2)
     with pytest.raises(ValueError, match="num_views must be at least 1"):
         evaluate_views(model, batches(split), 0)
+
+
+def test_a_part_of_the_images_is_chosen_by_the_seed(mnist):
+    recipe = ConvNetRecipe(stages=((2,),), num_epochs=1, lr=0.1, part=0.25, batch_size=50)
+    split = Split(mnist[1].images[:400], torch.arange(400) % 10)
+    first, again, other = (recipe.train_batches(split, 0.13, 0.31, seed, "cpu").images for seed in (0, 0, 1))
+    assert len(first) == 100 and torch.equal(first, again) and not torch.equal(first, other)
+    whole = {bytes(image.flatten().tolist()) for image in split.images}
+    assert len({bytes(image.flatten().tolist()) for image in first} & whole) == len(first)

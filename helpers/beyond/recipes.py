@@ -12,8 +12,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from helpers.beyond.augment import FadingBatches, random_bend
 from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.muon import muon_for
+from helpers.beyond.whiten import whiten
 from helpers.data import Batches, Split
 from helpers.recipes import RECIPES, Recipe, one_cycle
+
+WHITENED = 5000  # images that `whiten` looks at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +30,18 @@ class ConvNetRecipe(Recipe):
     unpadded: tuple[int, ...] | None = None
     activation: str = "ReLU"
     num_norms: int | None = None
-    crop: int = 0
-    whiten: bool = False
     muon_lr: float = 0.0  # the peak for convolutions of more than one channel, if `Muon` trains them
     anneal: str = "cos"  # or "linear": how the learning rate rises and falls
     bend: float = 0  # bound of `random_bend`, in pixels
     fade: float = 0  # number of last epochs in which all bounds of the augmentation shrink to zero
     part: float = 1.0  # of the training images that training sees, chosen by the seed; 0.5 makes half an epoch of one
+    whiten: bool = False  # whether the first layer starts with filters made from the images, see `whiten`
     num_views: int = 1  # number of augmented views of each image whose mean logits give the final score
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
     def model(self) -> nn.Module:
         names = ("orientations", "separable", "unpadded", "dropout", "activation", "num_norms")
-        model = ConvNet(self.stages, **{name: getattr(self, name) for name in names})
-        if self.crop:
-            model.layers.insert(0, nn.ZeroPad2d(-self.crop))
-        return model
+        return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
 
     def normalization(self, images: Tensor) -> tuple[float, float]:
         return self.normalize or super().normalization(images)
@@ -74,11 +73,14 @@ class ConvNetRecipe(Recipe):
         """Returns batches in one order, each pass another view of the images, for `evaluate_views`."""
         return Batches(split, 1000, mean, std, augment=self.augment(), seed=seed, device=device)
 
-    def set_up(self, split, mean, std, seed, device):
-        parts = super().set_up(split, mean, std, seed, device)
+    def set_up(
+        self, split: Split, mean: float, std: float, seed: int, device: torch.device | str
+    ) -> tuple[nn.Module, Batches, Optimizer, LRScheduler]:
+        model, *others = super().set_up(split, mean, std, seed, device)
         if self.whiten:
-            whiten(next(m for m in parts[0].modules() if isinstance(m, nn.Conv2d)), split, mean, std)
-        return parts
+            images = (split.images[:WHITENED, None].float() / 255 - mean) / std
+            whiten(model.layers[0], images)
+        return model, *others
 
     def optimizer(self, model: nn.Module) -> Optimizer:
         """Returns `Muon` if the recipe has a learning rate for it, else SGD."""
@@ -99,76 +101,31 @@ class ConvNetRecipe(Recipe):
         return settings
 
 
-@torch.no_grad()
-def whiten(conv: nn.Conv2d, split: Split, mean: float, std: float) -> None:
-    images = (split.images[:5000, None].float() / 255 - mean) / std
-    kernel = conv.kernel_size[0]
-    patches = images.unfold(2, kernel, 1).unfold(3, kernel, 1).reshape(-1, kernel * kernel)
-    values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
-    filters = (vectors / (values + 1e-2).sqrt()).T.flip(0)[: len(conv.weight) // 2]
-    conv.weight.copy_(torch.cat([filters, -filters]).view_as(conv.weight) / 10)
-
-
 # Bounds of the augmentation, see `random_warp`.
 MILD = {"degrees": 6, "shift": 1, "scale": 0.08, "shear": 3}
 MEDIUM = {"degrees": 6, "shift": 1.2, "scale": 0.08, "shear": 4}
 STRONG = {"degrees": 9, "shift": 1.5, "scale": 0.1, "shear": 5}
 
-# What the networks of one family have in common, from 1,000 to 10,000 parameters.
-FAMILY = {"num_epochs": 19, "batch_size": 64, "orientations": 8, "activation": "SiLU", "anneal": "linear", "fade": 4}
+# What the networks of one family have in common, from 1,000 to 10,000 parameters, and its smaller and larger ones.
+FAMILY = {"num_epochs": 19, "batch_size": 64, "orientations": 8, "activation": "SiLU", "lr": 0.05, "anneal": "linear"}
+FAMILY |= {"fade": 4}
+SMALL = FAMILY | MEDIUM | {"separable": True, "muon_lr": 0.1}
+LARGE = FAMILY | STRONG | {"bend": 1.2, "muon_lr": 0.05, "weight_decay": 5e-4, "unpadded": (0, -2, -1)}
 
-# What the networks of two epochs have in common.
-SHORT = {"num_epochs": 2, "lr": 0.2, "muon_lr": 0.06, "cycle": 0.1, "anneal": "linear", "weight_decay": 5e-4, "fade": 1}
-SHORT |= {"unpadded": (0, -2, -1)} | MILD
+# What the networks of a single epoch have in common.
+SHORT = {"num_epochs": 1, "lr": 0.2, "muon_lr": 0.06, "cycle": 0.1, "anneal": "linear", "weight_decay": 5e-4}
+SHORT |= {"fade": 0.5, "unpadded": (0, -2, -1)} | MILD
+# Of the fastest ones, which see all images or half of them.
+FAST = {"stages": (((16, 5),), (16, 24), (24, 32)), "activation": "SiLU", "label_smoothing": 0.2, "whiten": True}
 
 ALL_RECIPES = RECIPES | {
-    "tiny": ConvNetRecipe(
-        stages=(((4, 5),), (4, 4, 4), (3,)),
-        separable=True,
-        unpadded=(0, -2, -1),
-        lr=0.05,
-        muon_lr=0.1,
-        **FAMILY,
-        **MEDIUM,
-    ),
-    "smallest": ConvNetRecipe(
-        stages=(((4, 5), 4), (5, 5, 5), (4,)),
-        separable=True,
-        unpadded=(0, -3, -2, -1),
-        lr=0.05,
-        muon_lr=0.1,
-        num_views=32,
-        **FAMILY,
-        **MEDIUM,
-    ),
-    "medium": ConvNetRecipe(
-        stages=(((3, 5),), (3, 4), (4, 6)),
-        unpadded=(0, -2, -1),
-        lr=0.05,
-        muon_lr=0.05,
-        weight_decay=5e-4,
-        bend=1.2,
-        **FAMILY | {"num_epochs": 9},
-        **STRONG,
-    ),
-    "accurate": ConvNetRecipe(
-        stages=(((4, 5),), (4, 6), (6, 8)),
-        unpadded=(0, -2, -1),
-        lr=0.05,
-        muon_lr=0.05,
-        weight_decay=5e-4,
-        bend=1.2,
-        num_views=32,
-        **FAMILY,
-        **STRONG,
-    ),
+    "tiny": ConvNetRecipe(stages=(((4, 5),), (4, 4, 4), (3,)), unpadded=(0, -2, -1), **SMALL),
+    "smallest": ConvNetRecipe(stages=(((4, 5), 4), (5, 5, 5), (4,)), unpadded=(0, -3, -2, -1), num_views=32, **SMALL),
+    "medium": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), **LARGE | {"num_epochs": 9}),
+    "accurate": ConvNetRecipe(stages=(((4, 5),), (4, 6), (6, 8)), num_views=32, **LARGE),
     "fewest_epochs": ConvNetRecipe(
-        stages=(((4, 5),), (6, 8), (8, 11)),
-        orientations=8,
-        **SHORT,
+        stages=(((4, 5),), (6, 8), (8, 11)), orientations=8, batch_size=64, label_smoothing=0.1, **SHORT
     ),
-    "fastest": ConvNetRecipe(
-        stages=(((16, 5),), (16, 24), (24, 32)),
-        **SHORT,
-    ),
+    "fastest": ConvNetRecipe(**FAST, **SHORT),
+    "half_epoch": ConvNetRecipe(part=0.5, **FAST, **SHORT),
 }

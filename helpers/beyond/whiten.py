@@ -1,0 +1,23 @@
+"""A first layer that starts from the images: its filters make their patches white."""
+
+import torch
+from torch import Tensor, nn
+
+
+@torch.no_grad()
+def whiten(conv: nn.Conv2d, images: Tensor) -> None:
+    """Gives a first convolution filters that respond to the patches of these images without saying the same twice.
+
+    The filters are the directions in which patches vary most, half of them with the other sign, since a ReLU cuts
+    one. Each is divided by how much patches vary along it. Training then changes them like any other weights.
+    Source: Coates and Ng, Learning Feature Representations with K-means (2012); K. Jordan, arXiv:2404.00498.
+
+    Args:
+        conv: of one input channel.
+        images: float (N, 1, H, W), normalized; some thousand are enough.
+    """
+    side = conv.kernel_size[0]
+    patches = images.unfold(2, side, 1).unfold(3, side, 1).reshape(-1, side * side)
+    variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))  # in ascending order
+    filters = (directions / (variances + 0.01).sqrt()).T.flip(0)[: conv.out_channels // 2]
+    conv.weight.copy_(torch.cat([filters, -filters]).view_as(conv.weight) / 10)
