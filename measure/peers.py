@@ -29,7 +29,7 @@ def ours(wanted: Callable[[str], bool], cost: Callable[[str], float], column: st
         return NONE
     name = min(names, key=cost)
     score = with_spread(numbers(read_results(name), column))
-    return f"`{name}`: {score} %, {size(name):,} parameters, {ALL_RECIPES[name].num_epochs} epochs"
+    return f"`{name}`: {score} %, {size(name):,} parameters, {_epochs(ALL_RECIPES[name].num_epochs)}"
 
 
 def others(wanted: Callable[[dict[str, str]], bool], cost: Callable[[dict[str, str]], float]) -> str:
@@ -39,7 +39,11 @@ def others(wanted: Callable[[dict[str, str]], bool], cost: Callable[[dict[str, s
         return NONE
     row = min(rows, key=cost)
     best = ", scored at its best epoch" if "best epoch" in row["note"] else ""
-    return f"{row['name']}: {row['accuracy']} %, {int(row['parameters']):,} parameters, {row['epochs']} epochs{best}"
+    return f"{row['name']}: {row['accuracy']} %, {int(row['parameters']):,} parameters, {_epochs(row['epochs'])}{best}"
+
+
+def _epochs(number: int | str) -> str:
+    return f"{number} epoch{'s' * (int(number) > 1)}"
 
 
 def multiplications(name: str) -> int:
