@@ -117,7 +117,7 @@ def test_small_crops_keep_strokes_along_their_border(mnist, invert):
 def test_a_scribble_is_what_the_network_puts_above_zero(monkeypatch):
     seen = []
     for score, expected in ((-0.2, False), (0.2, True)):
-        model = lambda x, score=score: seen.append(x) or torch.tensor([[score]])  # noqa: E731
-        monkeypatch.setattr(scribble, "_trained", lambda model=model: model)
+        model = lambda x, score=score: seen.append(x) or torch.full((len(x), 1), score)  # noqa: E731
+        monkeypatch.setattr(scribble, "trained_scribble_net", lambda model=model: model)
         assert scribble.is_scribble(torch.full((28, 28), 255, dtype=torch.uint8)) is expected
-    assert seen[0].shape == (1, 1, 28, 28) and seen[0].max() == 1
+    assert seen[0].shape == (32, 1, 28, 28) and seen[0].max() == 1

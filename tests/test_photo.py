@@ -86,8 +86,8 @@ def test_doubtful_pictures_are_called_so(network, kind):
 
 
 def test_scribbles_are_told_from_digits(mnist, monkeypatch):
-    digits, drawn = mnist[1].images[:300], train_scribble.scribbles(5, seed=2)
-    assert sum(map(is_scribble, digits)) <= 3 and sum(map(is_scribble, drawn)) >= 14
+    digits, drawn = mnist[1].images[:300], train_scribble.others(5, seed=2)
+    assert sum(map(is_scribble, digits)) <= 3 and sum(map(is_scribble, drawn)) >= 28
     monkeypatch.setattr(train_scribble, "STEPS", 20)
     monkeypatch.setattr(train_scribble, "BATCH", 24)
     model = train_scribble.train(digits[20:], drawn)

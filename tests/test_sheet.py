@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from helpers.own_digit.network_data import network_of
-from helpers.own_digit.pad import FOLDER
 from helpers.own_digit.photo import SURE
 from helpers.plot.figure import SIGNED
 from tests.test_pad import SEVEN, Engine
@@ -17,7 +16,13 @@ from tools.page import PAGE
 
 # Every node is shown at (10, 20), half as large as the sheet is in its own units.
 BROWSER = """
-const frames = [], requestAnimationFrame = (frame) => frames.push(frame);
+const frames = [], timers = [], selection = {removeAllRanges: () => { selection.isEmpty = true; }};
+globalThis.setTimeout = (work) => timers.push(work) - 1;
+globalThis.clearTimeout = (number) => { timers[number] = null; };
+const getSelection = () => selection, rest = () => {
+  for (let i = 0; i < timers.length; i++) { const work = timers[i]; timers[i] = null; if (work) work(); }
+};
+const requestAnimationFrame = (frame) => frames.push(frame);
 const getComputedStyle = () => ({color: "ink", getPropertyValue: (name) => name});
 const matchMedia = () => new Node(), location = {hostname: "", pathname: ""}, innerWidth = 1000;
 class MutationObserver { observe() {} }
@@ -28,7 +33,7 @@ class Node {
   setAttribute(name, value) { this[name] = value; }
   getAttribute(name) { return `${this[name]}`; }
   addEventListener(name, listener) { this.listeners[name] = listener; }
-  matches() { return false; }
+  matches() { throw new Error("a selector of 2022"); }
   setPointerCapture() {}
   getBoundingClientRect() { return {left: 10, top: 20, width: 140, height: 140}; }
   getContext() {
@@ -54,8 +59,9 @@ class Sheet(Engine):
 
     def __init__(self):
         super().__init__()
-        self.js.eval(BROWSER + (FOLDER / "pad.js").read_text("utf-8"))
-        self.js.eval("let seen = null; const parent = new Node(), pad = mnist.pad(parent, (image) => seen = image);")
+        self.js.eval(BROWSER)
+        self.js.eval("let seen = null, drawn = null; const parent = new Node();")
+        self.js.eval("const pad = mnist.pad(parent, (...given) => [seen, drawn] = given);")
         self.js.eval("const [canvas, ...buttons] = parent.children;")
 
     def fire(self, name: str, node: str = "canvas", **event: object) -> None:
@@ -133,13 +139,91 @@ def test_the_eraser_reaches_as_far_as_its_ring(sheet):
     assert sheet.shows([LINES])
 
 
-def test_a_given_image_is_there_until_one_draws_or_takes_it_back(sheet):
-    image = "new Float32Array(784).fill(0.5)"
-    for what, strokes in ((lambda: sheet.draw(*ONE), [ONE]), (lambda: sheet.click("Undo"), [ONE])):
-        sheet.js.eval(f"pad.give({image}, canvas); fire(canvas, 'blur')")
-        assert set(sheet.json("Array.from(seen)")) == {0.5}
-        what()
-        assert sheet.shows(strokes)
+HALF = "new Float32Array(784).fill(0.5)"
+
+
+def test_a_given_image_is_edited_like_a_drawing(sheet):
+    """One step of undo for each change, back to what was there before."""
+    sheet.draw(*ONE)
+    sheet.js.eval(f"pad.give({HALF}); fire(canvas, 'blur')")
+    assert set(sheet.json("Array.from(seen)")) == {0.5} and sheet.json("drawn") == []
+    begin = "canvas.calls.findLastIndex(([name]) => name === 'clearRect')"
+    squares = sheet.json(f"canvas.calls.slice({begin}).filter(([name]) => name === 'fillRect')")
+    assert len(squares) == 784 and sheet.json("canvas.context.globalAlpha") == 1
+    sheet.draw(*ONE)  # column 13.5, from row 2.5 to 24.5
+    image = np.reshape(sheet.json("Array.from(seen)"), (28, 28))
+    assert (image[3:24, 13:15] == 1).all() and (image[:, :11] == 0.5).all() and (image[:, 17:] == 0.5).all()
+    sheet.click("Eraser")
+    sheet.draw([0, 140], [279, 140])
+    image = np.reshape(sheet.json("Array.from(seen)"), (28, 28))
+    assert (image[12:16] == 0).all() and (image[3:11, 13:15] == 1).all() and (image[17:, :11] == 0.5).all()
+    for values in ({0.5, 1}, {0.5}):
+        sheet.click("Undo")
+        assert {round(2 * value) / 2 for value in sheet.json("Array.from(seen)")} == values
+    sheet.click("Undo")
+    assert sheet.shows([ONE])
+    sheet.js.eval(f"pad.give({HALF}); fire(canvas, 'blur')")
+    for y in range(0, 281, 20):
+        sheet.draw([0, y], [280, y])  # the eraser is still there
+    assert sheet.shows(None)
+
+
+def test_a_tap_is_a_dot_that_one_sees_and_no_digit(sheet):
+    """Also a stroke that is no longer than the pen is wide: on the sheet it is a blot."""
+    sheet.js.eval("const answer = new Node(), bars = new Node(), tell = mnist.bars(bars, answer)")
+    for strokes in ([[140, 140]] * 3, [[140, 140], [150, 145]]):
+        sheet.draw(*strokes)
+        assert sheet.json("canvas.calls.findLast(([name]) => name === 'moveTo')[1]") != 140  # of no length: not drawn
+        assert sheet.json("canvas.context.lineCap") == "round"
+        dot = np.reshape(sheet.json("Array.from(seen)"), (28, 28))
+        assert 1 < dot.sum() < 10 and dot[14, 14] == 1
+        sheet.js.eval("tell([0, 9, 0, 0, 0, 0, 0, 0, 0, 0], seen)")
+        assert sheet.json("answer.textContent") == "That is only a speck. Draw a digit."
+        assert not any(sheet.json("bars.children.filter((_, i) => i % 3 == 2).map((node) => node.textContent)"))
+        sheet.click("Clear")
+
+
+def test_an_eraser_that_meets_nothing_leaves_nothing_to_undo(sheet):
+    sheet.draw(*ONE)
+    sheet.click("Eraser")
+    for _ in range(3):
+        sheet.draw([10, 10], [40, 250])
+    sheet.click("Undo")
+    assert sheet.shows(None)
+
+
+def test_what_nobody_sees_is_not_drawn(sheet):
+    sheet.draw([140, 200], [140, 500])
+    assert sheet.strokes() == [[[140, 200], [140, 280]]]
+
+
+def test_keys_stay_on_the_sheet_and_those_of_the_browser_work(sheet):
+    """In Jupyter two d delete a cell, and x cuts it."""
+    sheet.js.eval("""function press(event) {
+        const told = [], note = (what) => () => told.push(what);
+        for (const node of [canvas, parent]) if (!told.includes("stopped"))
+            fire(node, "keydown", {...event, stopPropagation: note("stopped"), preventDefault: note("prevented")});
+        return told;
+    }""")
+    for key in ["d", "x", "D", "0", "Enter", "PageDown", "F5", "Tab"]:
+        assert sheet.json(f"press({{key: {json.dumps(key)}}})") == ["stopped"], key
+    for key in ["e", "E", " ", "ArrowUp", "Backspace", "Escape"]:
+        assert set(sheet.json(f"press({{key: {json.dumps(key)}}})")) == {"stopped", "prevented"}, key
+    for key in ["s", "c", "e", "E", "f", "Tab"]:
+        for modifier in ("ctrlKey", "metaKey"):
+            assert sheet.json(f"press({{key: {json.dumps(key)}, {modifier}: true}})") == [], key
+
+
+def test_no_gesture_but_drawing_starts_on_the_sheet(sheet):
+    style = sheet.json("canvas.style")
+    assert {style[name] for name in ("touchAction", "userSelect", "webkitUserSelect", "webkitTouchCallout")} == {"none"}
+    assert sheet.json("canvas.draggable") is False
+    sheet.js.eval("let refused = []")
+    for name in ("dragstart", "selectstart"):
+        sheet.js.eval(f"fire(canvas, '{name}', {{preventDefault() {{ refused.push('{name}'); }}}})")
+    assert sheet.json("refused") == ["dragstart", "selectstart"]
+    sheet.at("pointerdown", [1, 1])
+    assert sheet.json("selection.isEmpty")
 
 
 def test_one_pointer_draws_at_a_time_and_a_pen_comes_before_a_palm(sheet):
@@ -186,7 +270,7 @@ def test_bars_are_the_softmax_of_the_logits_until_nothing_is_drawn(sheet):
     bars = "bars.children.filter((_, i) => i % 3 == 1).map((node) => parseFloat(node.children[0].style.width) / 100)"
     texts = "bars.children.filter((_, i) => i % 3 == 2).map((node) => node.textContent)"
     for shift in (0, 300):
-        sheet.js.eval(f"tell({(logits + shift).tolist()}, 'an image')")
+        sheet.js.eval(f"tell({(logits + shift).tolist()}, {HALF})")
         assert sheet.json(bars) == pytest.approx(logits.softmax(0).tolist(), abs=1e-6)
         assert sheet.json(texts)[8:] == ["73.1 %", "26.9 %"] and sheet.json("answer.textContent").startswith("It may")
     sheet.js.eval("tell(null, null)")
@@ -209,7 +293,7 @@ class Page(Engine):
         digits = [{"index": i, "label": 7, "image": text} for i, text in enumerate(pixels)]
         for digit, name in zip(digits[1:], "bab"):
             digit["misread"] = name
-        code = BROWSER + (FOLDER / "pad.js").read_text("utf-8")
+        code = BROWSER
         code += f"const DATA = {json.dumps({'networks': networks, 'digits': digits})};"
         code += f"nodes.value.textContent = 'hint'; nodes.network.value = {json.dumps(next(iter(models)))};"
         self.js.eval(code + PAGE.parents[1].joinpath("tools", "page.js").read_text("utf-8"))

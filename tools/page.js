@@ -9,7 +9,7 @@
                  avg_pool: "average pooling", linear: "fully connected", flatten: "scores"};
   const GAP = 1, TILE = 56, PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the largest; zero is white
   const HINT = at("value").textContent;
-  let network = null, image = null, maps = [], rows = [], pointed = null;
+  let network = null, image = null, strokes = [], maps = [], rows = [], pointed = null;
 
   for (const [name, {parameters, accuracy}] of Object.entries(networks)) {
     const textContent = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy} %`;
@@ -26,7 +26,7 @@
     maps = mnist.forward(network, new Float32Array(784));
     rows = network.layers.map(rowOf);
     showDigits(name);
-    show(image);
+    show(image, strokes);
   }
 
   // A canvas for a layer, its maps side by side, below a line of text.
@@ -52,11 +52,11 @@
     return {canvas, context, columns, picture: context.createImageData(canvas.width, canvas.height)};
   }
 
-  function show(given) {
-    image = given;
+  function show(given, drawn) {
+    [image, strokes] = [given, drawn];
     mnist.show(at("seen"), image || new Float32Array(784), 28);
     maps = mnist.forward(network, image || new Float32Array(784));
-    tell(maps[maps.length - 1].data, image);
+    tell(maps[maps.length - 1].data, image, network, strokes);
     rows.forEach((row, i) => paint(row, maps[i]));
     tellValue();
   }
@@ -122,7 +122,7 @@
       const button = make("button", at("digits"), {type: "button", title, "aria-label": title});
       const canvas = make("canvas", button, {width: 28, height: 28});
       mnist.show(canvas, image, 28);
-      button.onclick = () => pad.give(image, canvas);
+      button.onclick = () => pad.give(image);
     }
   }
 

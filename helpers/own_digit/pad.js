@@ -3,12 +3,12 @@
 
 // Adds a sheet to draw on with mouse, pen, finger or arrow keys, and calls `changed` with the image, or null.
 mnist.pad = (parent, changed) => {
-  const SIDE = 280, WIDTH = 20;
-  // What is drawn, and was before each change; or the image that is given. Whose pen is down: a pointer's number, or
-  // "keys"; and where it was last.
-  let strokes = [], past = [], given = null, owner = null, last = null, cursor = null, waiting = false;
+  const {side: SIDE, pen: WIDTH} = mnist.SHEET, EMPTY = {strokes: [], image: null};
+  // What is drawn: strokes, or an image that was given; and was before each change. Whose pen is down: a pointer's
+  // number, or "keys"; what was there then; and where it was last.
+  let now = EMPTY, past = [], owner = null, began = null, last = null, cursor = null, waiting = false;
   const canvas = mnist.make("canvas", parent, {
-    width: SIDE, height: SIDE, className: "sheet", tabIndex: 0,
+    width: SIDE, height: SIDE, className: "sheet", tabIndex: 0, draggable: false,
     role: "application",  // else a screen reader keeps the keys for itself
     "aria-label": "A sheet to draw a digit on. By keys: the space bar puts the pen down or lifts it, arrows move it, "
       + "E takes the eraser or the pen, Backspace takes a stroke back, Escape clears.",
@@ -18,7 +18,11 @@ mnist.pad = (parent, changed) => {
   const eraser = button("Eraser", () => take(!isErasing()));
   button("Clear", clear);
   take(false);
-  canvas.style.touchAction = "none";  // else strokes would scroll a phone's page
+  // Else strokes would scroll a phone's page, or drag and extend what is selected there.
+  Object.assign(canvas.style, {touchAction: "none", userSelect: "none", webkitUserSelect: "none",
+                               webkitTouchCallout: "none"});
+  for (const name of ["dragstart", "selectstart"]) canvas.addEventListener(name, (event) => event.preventDefault());
+  canvas.addEventListener("contextmenu", (event) => { if (owner !== null) event.preventDefault(); });
   // A theme that changes, the system's or Jupyter's, gives the ink another color.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
   new MutationObserver(update).observe(document.body, {attributeFilter: ["data-jp-theme-light"]});
@@ -28,12 +32,17 @@ mnist.pad = (parent, changed) => {
     waiting = false;
     context.clearRect(0, 0, SIDE, SIDE);
     const style = getComputedStyle(canvas);
-    Object.assign(context, {lineWidth: WIDTH, lineCap: "round", lineJoin: "round", imageSmoothingEnabled: false,
+    Object.assign(context, {lineWidth: WIDTH, lineCap: "round", lineJoin: "round",
                             strokeStyle: style.color});
-    if (given) context.drawImage(given.picture, 0, 0, SIDE, SIDE);
-    for (const stroke of strokes) {
+    context.fillStyle = style.color;
+    (now.image || []).forEach((value, i) => {
+      context.globalAlpha = value;
+      if (value) context.fillRect(i % 28 * SIDE / 28, Math.floor(i / 28) * SIDE / 28, SIDE / 28, SIDE / 28);
+    });
+    context.globalAlpha = 1;
+    for (const stroke of now.strokes) {
       context.beginPath();
-      context.moveTo(...stroke[0]);
+      context.moveTo(stroke[0][0] - 0.01, stroke[0][1]);  // else a browser shows no dot
       for (const point of stroke) context.lineTo(...point);
       context.stroke();
     }
@@ -43,7 +52,7 @@ mnist.pad = (parent, changed) => {
       context.arc(...cursor, WIDTH, 0, 2 * Math.PI);
       context.stroke();
     }
-    changed(given ? given.image : mnist.rasterize(strokes));
+    changed(now.image || mnist.rasterize(now.strokes, WIDTH), now.strokes);
   }
   function update() {
     if (!waiting) requestAnimationFrame(redraw);
@@ -51,32 +60,48 @@ mnist.pad = (parent, changed) => {
   }
   function place(event) {
     const box = canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
+    const inside = (value) => Math.min(SIDE, Math.max(0, value));  // what nobody sees is not drawn
+    return [[event.clientX - box.left, box.width], [event.clientY - box.top, box.height]].map(
+      ([way, length]) => inside(way * SIDE / length));
   }
   function isErasing() { return eraser.getAttribute("aria-pressed") === "true"; }
   function take(theEraser) {
     eraser.setAttribute("aria-pressed", theEraser);
-    if (!theEraser && !canvas.matches(":focus-visible")) cursor = null;
+    if (!theEraser && !hasKeys()) cursor = null;
     end();
   }
+  function hasKeys() {
+    try { return canvas.matches(":focus-visible"); } catch { return false; }  // Safari knows it since 2022
+  }
   function begin(point, by) {
-    if (given) clear();
-    past.push(strokes);
-    if (!isErasing()) strokes = [...strokes, []];
+    end();
+    if (!isErasing() && !now.image) [began, now] = [now, {...now, strokes: [...now.strokes, []]}];
+    began ||= now;
     [owner, last] = [by, point];
     goOn(point);
   }
   function goOn(point) {
-    if (isErasing()) strokes = mnist.erase(strokes, last, point, WIDTH);  // as far as its ring
-    else strokes[strokes.length - 1].push(point);
+    if (now.image) {
+      const image = mnist.edit(now.image, last, point, isErasing());
+      if (image !== now.image) now = image.some((value) => value > 0.1) ? {...now, image} : EMPTY;
+    } else if (!isErasing()) now.strokes[now.strokes.length - 1].push(point);
+    else {
+      const strokes = mnist.erase(now.strokes, last, point, WIDTH);  // as far as its ring
+      if (strokes.some((stroke, i) => stroke !== now.strokes[i]) || !strokes.length) now = {...now, strokes};
+    }
     last = point;
     update();
   }
-  function end() { owner = null; update(); }
+  function end() {
+    if (began && began !== now) past.push(began);
+    began = owner = null;
+    update();
+  }
   canvas.addEventListener("pointerdown", (event) => {
     const isBusy = Number.isInteger(owner) && owner !== event.pointerId;
     if (![0, 5].includes(event.button) || (isBusy && event.pointerType !== "pen")) return;  // a second finger
     if (isBusy) undo();  // the palm lay there before the pen
+    getSelection().removeAllRanges();  // else the browser drags what is selected
     try { canvas.setPointerCapture(event.pointerId); } catch { /* a pointer that is gone again */ }
     if (event.button === 5) take(true);  // a pen that is turned round
     cursor = isErasing() ? place(event) : null;
@@ -105,7 +130,7 @@ mnist.pad = (parent, changed) => {
   for (const name of ["pointercancel", "lostpointercapture"])
     canvas.addEventListener(name, (event) => { if (event.pointerId === owner) end(); });
   canvas.addEventListener("focus", () => {
-    if (canvas.matches(":focus-visible")) cursor = [SIDE / 2, SIDE / 2];
+    if (hasKeys()) cursor = [SIDE / 2, SIDE / 2];
     update();
   });
   canvas.addEventListener("blur", () => {
@@ -124,19 +149,27 @@ mnist.pad = (parent, changed) => {
     else if (event.key.toLowerCase() === "e" && !event.ctrlKey && !event.metaKey) take(!isErasing());
     else return;
     event.preventDefault();
-    event.stopPropagation();  // Jupyter has keys of its own
+    event.stopPropagation();
     update();
   });
-  function undo() { strokes = past.pop() || []; given = null; end(); }
-  function clear() {
-    if (strokes.length) past.push(strokes);
-    [strokes, given] = [[], null];
-    take(false);
+  parent.addEventListener("keydown", (event) => {  // Jupyter has keys of its own: there, two d delete a cell
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
+  function undo() {
     end();
+    now = past.pop() || now;
   }
-  // Shows an image to start from, and a canvas with its picture, until one draws.
-  function give(image, picture) { clear(); given = {image, picture}; }
-  return {give};
+  function clear() {
+    give(null);
+    take(false);
+  }
+  // Shows an image to start from, or an empty sheet.
+  function give(image) {
+    end();
+    if (image || now.image || now.strokes.length) past.push(now);
+    now = {...EMPTY, image};
+  }
+  return {give, drawing: () => now};
 };
 
 // Shows values from 0 to 1 on a canvas, as ink on paper.
@@ -154,27 +187,51 @@ mnist.make = (tag, parent, attributes = {}) => {
   return node;
 };
 
-// Puts a bar for each digit into `parent`. Returns what shows an image's logits there, and in `answer` what is read.
+// Puts a bar for each digit into `parent`. Returns what shows an image's logits there, and in `answer` what is read: at
+// once, and with its doubts when the drawing rests. These need the network, and the strokes, if there are any.
 mnist.bars = (parent, answer) => {
   const bars = Array.from({length: 10}, (_, digit) => {
     mnist.make("span", parent, {textContent: digit});
-    return [mnist.make("i", mnist.make("span", parent)), mnist.make("span", parent)];
+    const bar = mnist.make("i", mnist.make("span", parent));
+    bar.style.forcedColorAdjust = "none";  // else high contrast takes its color
+    return [bar, mnist.make("span", parent)];
   });
-  return (logits, image) => {
-    const scores = image ? mnist.softmax(logits) : new Array(10).fill(0);
+  // A screen reader is told when the drawing rests, not at each move.
+  const told = mnist.make("span", parent, {role: "status"});
+  Object.assign(told.style, {position: "absolute", width: "1px", height: "1px", clipPath: "inset(50%)"});
+  answer.setAttribute("aria-live", "off");
+  let stop = () => {};
+  return (logits, image, network, strokes) => {
+    const isSpeck = image && image.reduce((sum, value) => sum + value, 0) < 10;
+    const scores = image && !isSpeck ? mnist.softmax(logits) : null;
     bars.forEach(([bar, text], digit) => {
-      bar.style.width = `${100 * scores[digit]}%`;
-      text.textContent = image ? mnist.percent(scores[digit]) : "";
+      bar.style.width = `${scores ? 100 * scores[digit] : 0}%`;
+      text.textContent = scores ? mnist.percent(scores[digit]) : "";
     });
-    answer.textContent = image ? mnist.say(scores) : "Draw a digit.";
+    answer.textContent = scores ? mnist.say(scores) : `${isSpeck ? "That is only a speck. " : ""}Draw a digit.`;
+    stop();
+    const rest = (notes, mean) => {
+      answer.textContent = [mnist.say(scores, mean), ...notes].join(" ");
+      told.textContent = answer.textContent;
+    };
+    if (scores && network) stop = mnist.later(network, image, strokes, rest);
+    else {
+      const timer = setTimeout(() => { told.textContent = answer.textContent; }, 150);
+      stop = () => clearTimeout(timer);
+    }
   };
 };
 
 mnist.percent = (score) => `${(100 * score).toFixed(1)} %`;
 
-mnist.say = (scores) => {
-  const [first, second] = scores.map((score, digit) => [score, digit]).sort((a, b) => b[0] - a[0]);
+// What is read in plain words: of the image, or of views of it if these leave more doubt.
+mnist.say = (scores, mean) => {
+  const ranked = (values) => Array.from(values, (score, digit) => [score, digit]).sort((a, b) => b[0] - a[0]);
   const named = ([, digit]) => `${digit === 8 ? "an" : "a"} ${digit}`, sure = ([score]) => mnist.percent(score);
-  if (first[0] >= 0.8) return `It is ${named(first)}, ${sure(first)} sure.`;
-  return `It may be ${named(first)} (${sure(first)}) or ${named(second)} (${sure(second)}): the network is not sure.`;
+  const doubt = ([first, second]) =>
+    `may be ${named(first)} (${sure(first)}) or ${named(second)} (${sure(second)}): the network is not sure.`;
+  const own = ranked(scores), others = ranked(mean || scores), isSure = ([first]) => first[0] >= mnist.rules.sure;
+  if (!isSure(own)) return `It ${doubt(own)}`;
+  if (!isSure(others) || own[0][1] !== others[0][1]) return `Turned or moved a little, it ${doubt(others)}`;
+  return `It is ${named(own[0])}, ${sure(own[0])} sure.`;
 };

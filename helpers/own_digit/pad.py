@@ -8,6 +8,7 @@ from torch import nn
 
 from helpers.model import NUM_CLASSES
 from helpers.own_digit.network_data import data_of
+from helpers.own_digit.photo import rules
 from helpers.own_network.trace import trace
 
 FOLDER = Path(__file__).parent
@@ -42,5 +43,7 @@ def pad(model: nn.Module, mean: float, std: float) -> str:
 
 
 def script() -> str:
-    """Returns the JavaScript that the pad and the page share."""
-    return "".join((FOLDER / name).read_text("utf-8") for name in ("network.js", "strokes.js", "pad.js"))
+    """Returns the JavaScript that the pad and the page share, and the rules of doubts."""
+    files = ("network.js", "strokes.js", "doubts.js", "pad.js")
+    code = "".join((FOLDER / name).read_text("utf-8") for name in files)
+    return f"{code}mnist.rules = {json.dumps(rules())};\nmnist.rules.scribble = mnist.load(mnist.rules.scribble);\n"

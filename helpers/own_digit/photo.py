@@ -14,9 +14,9 @@ from scipy import ndimage
 from skimage.measure import euler_number, label, regionprops
 from torch import Tensor, nn
 
-from helpers.data import random_warp
 from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, is_foreign, size, stroke_width, touches
-from helpers.own_digit.scribble import is_scribble
+from helpers.own_digit.network_data import network_of
+from helpers.own_digit.scribble import VIEWS, is_scribble, trained_scribble_net, views_of
 
 BOX, FIELD, CENTER = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its center
 SIDE = 400  # pixels: larger pictures are made smaller first
@@ -26,7 +26,9 @@ ORIENTATION = 0x0112  # of EXIF
 PEN = 1.75  # pixels of 20: thinner strokes are made as wide as this; MNIST's are 2 to 4 wide
 LEAST = 0.025  # of the picture's longer side: what is smaller is a speck
 SURE = 0.8  # a probability below this is no answer
-VIEWS = {"degrees": 10, "shift": 1.5, "scale": 0.1, "shear": 8}  # of `random_warp`
+DARK, MOST, EULER = 100, 240, -2  # what counts as ink; more ink, or parts less holes below this, are no digit
+TWO, MARK = "There is more than one digit", "There is a mark beside the digit"
+STROKES, NONE = "There are more strokes than a digit has.", "It does not look like a digit."
 
 Picture = str | os.PathLike | bytes | BinaryIO | Image.Image | ndarray
 
@@ -269,9 +271,9 @@ def _beside(chosen: list, others: list) -> list[str]:
     area = sum(part.area for part in chosen)
     others = [part for part in others if part.intensity_mean > 0.5 * chosen[0].intensity_mean]
     if any(part.bbox[2] - part.bbox[0] > 0.6 * (bottom - top) and part.area > 0.25 * area for part in others):
-        return ["There is more than one digit: the one that stands out was read. Take a picture of one alone."]
+        return [f"{TWO}: the one that stands out was read. Take a picture of one alone."]
     if any(size(part) > 0.3 * max(bottom - top, right - left) and part.area > 0.15 * area for part in others):
-        return ["A mark beside the digit was left out."]
+        return [f"{MARK}: it was left out."]
     return []
 
 
@@ -312,12 +314,12 @@ def center(ink: ndarray) -> Tensor:
 
 
 def doubts(image: Tensor) -> list[str]:
-    """Returns a sentence if an image (28, 28) has more ink or holes than MNIST's digits, or looks like a scribble."""
-    ink = image.numpy() > 100
+    """Returns a sentence if an image (28, 28) has more ink or holes than MNIST's digits, or looks like none."""
+    ink = image.numpy() > DARK
     # Of 60,000 training digits, one in a thousand has more than 238 such pixels, few have more than two holes.
-    if ink.sum() > 240 or euler_number(ink, connectivity=2) < -2:
-        return ["There are more strokes than a digit has."]
-    return ["It looks more like a scribble than a digit."] if is_scribble(image) else []
+    if ink.sum() > MOST or euler_number(ink, connectivity=2) < EULER:
+        return [STROKES]
+    return [NONE] if is_scribble(image) else []
 
 
 @torch.inference_mode()
@@ -329,9 +331,19 @@ def predict_digit(model: nn.Module, image: Tensor, mean: float, std: float, num_
     """
     model.eval()
     device = next(model.parameters()).device
-    views = image.to(device).float().div(255).repeat(num_views, 1, 1, 1)
-    views[1:] = random_warp(views[1:], torch.Generator(device).manual_seed(0), **VIEWS)
-    return model((views - mean) / std).softmax(dim=1).mean(dim=0).cpu()
+    return model((views_of(image.to(device), num_views) - mean) / std).softmax(dim=1).mean(dim=0).cpu()
+
+
+def rules(num_views: int = 32) -> dict[str, object]:
+    """Returns the rules of doubts for the pad, as plain data; its draws are those of `predict_digit` on a CPU."""
+    draws = torch.rand(5, num_views - 1, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    numbers = {"views": VIEWS, "sure": SURE, "dark": DARK, "most": MOST, "euler": EULER}
+    sentences = {"two": f"{TWO}: draw one alone.", "mark": f"{MARK}.", "strokes": STROKES, "none": NONE}
+    return (
+        numbers
+        | sentences
+        | {"draws": draws.T.double().numpy().round(4).tolist(), "scribble": network_of(trained_scribble_net(), 0, 1)}
+    )
 
 
 def is_doubtful(probabilities: Tensor, notes: Sequence[str] = ()) -> bool:

@@ -3,15 +3,17 @@
 
 Object.assign(mnist, (() => {
   const SIDE = 28, BOX = 20, PEN = 2.4;  // pixels: MNIST's image, its box for the digit, the width of a stroke
+  const SHEET = {side: 280, pen: 20};  // in its own units
 
   // Strokes, lists of [x, y] in any unit, as MNIST would hold them: the longer side in a box of 20 pixels, the
-  // center of mass in the middle, all strokes equally wide, whatever the size of the drawing. null if there are none.
-  function rasterize(strokes) {
+  // center of mass in the middle, all strokes equally wide, whatever the size of the drawing; but what is not longer
+  // than `least` is a dot. null if there are none.
+  function rasterize(strokes, least = 0) {
     const points = strokes.flat();
     if (!points.length) return null;
     const lows = [0, 1].map((i) => Math.min(...points.map((point) => point[i])));
     const longer = Math.max(...[0, 1].map((i) => Math.max(...points.map((point) => point[i])) - lows[i]));
-    const scale = longer > 0 ? (BOX - PEN) / longer : 0;
+    const scale = longer > least ? (BOX - PEN) / longer : 0;
     const scaled = strokes.map((stroke) => stroke.map((point) => point.map((value, i) => (value - lows[i]) * scale)));
     const [x, y] = middle(paint(scaled, 4, 4, 2 * SIDE), 2 * SIDE);
     return paint(scaled, 4 + SIDE / 2 - x, 4 + SIDE / 2 - y, SIDE);
@@ -29,8 +31,17 @@ Object.assign(mnist, (() => {
       const pieces = [[]];
       for (const point of dense(stroke, reach / 4))
         distance(...point, ...from, ...to) < reach ? pieces.push([]) : pieces[pieces.length - 1].push(point);
-      return pieces.filter((piece) => piece.length);
+      return pieces.length > 1 ? pieces.filter((piece) => piece.length) : [stroke];
     });
+  }
+
+  // An image after a pen or an eraser went from one point of the sheet to another; itself if that changes nothing.
+  function edit(image, from, to, isErasing) {
+    const [[x0, y0], [x1, y1]] = [from, to].map((point) => point.map((value) => value * SIDE / SHEET.side - 0.5));
+    const reach = SHEET.pen * SIDE / SHEET.side, pen = paint([[[x0, y0], [x1, y1]]], 0, 0, SIDE);
+    const edited = image.map((value, i) => !isErasing ? Math.max(value, pen[i])
+      : distance(i % SIDE, Math.floor(i / SIDE), x0, y0, x1, y1) < reach ? 0 : value);
+    return edited.some((value, i) => value !== image[i]) ? edited : image;
   }
 
   // A stroke with points in between, so that none is farther than `step` from the next.
@@ -65,5 +76,5 @@ Object.assign(mnist, (() => {
     return image;
   }
 
-  return {rasterize, erase};
+  return {rasterize, erase, edit, dense, SHEET};
 })());
