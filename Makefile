@@ -18,7 +18,7 @@ test-%: .venv-%/ready
 # The pad and the page in the Chromium that is installed.
 test-page: $(TESTED)
 	$(PYTHON) $(PIP) -q "playwright>=1.48"
-	$(PYTHON) -m pytest tests/browser.py
+	$(PYTHON) -m pytest tests/browser.py tests/browser_page.py
 
 # The workbook's formulas in the LibreOffice that is installed.
 test-workbook: $(TESTED)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,25 +15,13 @@ import nbformat
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from helpers.own_digit.network_data import network_of
 from helpers.own_digit.pad import pad
 from measure.weights import trained
 from tests.drawings import DIGITS, by_hand, not_digits
 from tools.page import NETWORKS, PAGE
-
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.fail("no Chromium here: install it (apt-get install chromium), or name one in CHROMIUM=/path/to/it")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="module")
@@ -420,43 +407,6 @@ def test_logits_of_500_digits_are_those_of_torch(browser, mnist, name):
         return images.map((image) => Array.from(mnist.forward(loaded, new Float32Array(image)).pop().data)); }"""
     logits = opened(browser, PAGE).evaluate(script, [network_of(model, mean, std), images.flatten(1).tolist()])
     assert (torch.tensor(logits) - expected).abs().max() < 1e-3
-
-
-def test_values_name_their_map_and_their_part_of_the_image(browser):
-    page = opened(browser, PAGE)
-    draw(page, 7)
-    for name in NETWORKS:
-        page.select_option("#network", name)
-        canvas = page.locator(".layer canvas").nth(4)
-        canvas.hover(position={"x": 8, "y": 8})
-        assert "Layer 5, " in page.locator("#value").text_content()
-        assert page.locator("#patch").is_visible() and answer(page).startswith("It is a 7")
-    page.get_by_role("button", name="test digit 0, a 7").click()
-    page.wait_for_timeout(60)
-    assert answer(page).startswith("It is a 7") and page.errors == []
-    assert 5000 < blots(page) < 20000
-    page.locator("canvas.sheet").press("Escape")
-    page.wait_for_timeout(60)
-    assert blots(page) < 1000 and answer(page) == "Draw a digit."
-
-
-def test_a_value_follows_the_digit(browser):
-    """Below the mouse, and one that a finger chose."""
-    page = opened(browser, PAGE, has_touch=True)
-    value, hint = page.locator("#value"), page.locator("#value").text_content()
-    maps = page.locator(".layer canvas").nth(0)
-    maps.tap(position={"x": 30, "y": 30})
-    assert page.locator("#patch").is_visible()
-    told = value.text_content()
-    for digit in ("0, a 7", "1, a 2"):
-        page.get_by_role("button", name=f"test digit {digit}").tap()
-        page.wait_for_timeout(60)
-        assert value.text_content() != told and value.text_content().startswith("Layer 1, convolution, map 1, row ")
-        told = value.text_content()
-    assert page.locator("#patch").is_visible()
-    maps.hover(position={"x": 30, "y": 30})
-    page.mouse.move(0, 0)
-    assert value.text_content() == hint and not page.locator("#patch").is_visible()
 
 
 def test_frames_are_drawn_in_time(browser, capsys):

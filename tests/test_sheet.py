@@ -1,18 +1,13 @@
 """The sheet to draw on and the page, in V8: a stand-in for the browser keeps what they make and show."""
 
-import base64
 import json
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from helpers.own_digit.network_data import network_of
 from helpers.own_digit.photo import SURE
-from helpers.plot.figure import SIGNED
 from tests.test_pad import SEVEN, Engine
-from tools.page import PAGE
 
 # Every node is shown at (10, 20), half as large as the sheet is in its own units.
 BROWSER = """
@@ -276,117 +271,3 @@ def test_bars_are_the_softmax_of_the_logits_until_nothing_is_drawn(sheet):
     sheet.js.eval("tell(null, null)")
     assert sheet.json(bars) == [0] * 10 and sheet.json(texts) == [""] * 10
     assert sheet.json("answer.textContent") == "Draw a digit."
-
-
-def net() -> nn.Sequential:
-    """Maps of 13x13, then 11x11: more of them than fit into a row; an untrained network."""
-    return nn.Sequential(nn.Conv2d(1, 20, 5, 2, 1), nn.Conv2d(20, 10, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
-
-
-class Page(Engine):
-    """The page, with two untrained networks, a and b, and four digits."""
-
-    def __init__(self, models: dict[str, nn.Module], images: torch.Tensor):
-        super().__init__()
-        networks = {name: network_of(model, 0.1, 0.3) | {"accuracy": "9.81"} for name, model in models.items()}
-        pixels = [base64.b64encode(image.numpy().tobytes()).decode() for image in images]
-        digits = [{"index": i, "label": 7, "image": text} for i, text in enumerate(pixels)]
-        for digit, name in zip(digits[1:], "bab"):
-            digit["misread"] = name
-        code = BROWSER
-        code += f"const DATA = {json.dumps({'networks': networks, 'digits': digits})};"
-        code += f"nodes.value.textContent = 'hint'; nodes.network.value = {json.dumps(next(iter(models)))};"
-        self.js.eval(code + PAGE.parents[1].joinpath("tools", "page.js").read_text("utf-8"))
-        self.click(0)
-
-    def click(self, number: int) -> None:
-        """Takes a test digit."""
-        self.js.eval(f"fire(nodes.digits.children.filter((node) => node.onclick)[{number}], 'click')")
-
-    def choose(self, name: str) -> None:
-        self.js.eval(f"nodes.network.value = {json.dumps(name)}; nodes.network.onchange()")
-
-    def pixels(self, node: str) -> np.ndarray:
-        """Returns what a canvas shows, (H, W, 3)."""
-        width, values = self.json(f"[picture({node}).width, Array.from(picture({node}).data)]")
-        return np.reshape(values, (-1, width, 4))[..., :3]
-
-    def point(self, layer: int, row: int, column: int) -> str:
-        """Points at the middle of a pixel of a layer's canvas; returns what is told."""
-        height, width, _ = self.pixels(self.maps(layer)).shape
-        place = {"clientX": 10 + 140 * (column + 0.5) / width, "clientY": 20 + 140 * (row + 0.5) / height}
-        self.js.eval(f"fire({self.maps(layer)}, 'pointermove', {json.dumps(place)})")
-        return self.json("nodes.value.textContent")
-
-    def maps(self, layer: int) -> str:
-        return f"nodes.layers.children[{layer}].children[1]"
-
-
-@pytest.fixture
-def models():
-    torch.manual_seed(0)
-    return {"a": net(), "b": net()}
-
-
-@pytest.fixture
-def page(models, mnist):
-    return Page(models, mnist[1].images[:4])
-
-
-def maps_of(model: nn.Sequential, image: torch.Tensor, layer: int) -> torch.Tensor:
-    with torch.no_grad():
-        return model[: layer + 1]((image[None, None] / 255 - 0.1) / 0.3)[0]
-
-
-def test_the_page_tells_the_value_that_is_pointed_at_and_frames_what_it_sees(page, models, mnist):
-    image = mnist[1].images[0]
-    # Map 17 (from 0) is the second one of the second line. The first layer's part is 5 pixels wide and begins one
-    # before the image, its next one two on; the second's is 5 + 2 * 2 pixels.
-    for layer, size, place, field in ((0, 13, (17, 4, 9), 5), (1, 11, (6, 10, 3), 9)):
-        number, row, column = place
-        line, across = divmod(number, 16)
-        told = page.point(layer, line * (size + 1) + row, across * (size + 1) + column)
-        value = maps_of(models["a"], image, layer)[place].item()
-        name = f"Layer {layer + 1}, convolution, map {number + 1}, row {row + 1}, column {column + 1}: "
-        assert told.startswith(name) and told.endswith(f". It sees {field}x{field} pixels.")
-        assert float(told.removeprefix(name).split(". ")[0]) == pytest.approx(value, abs=6e-4)
-        frame = [f"{4 * length}px" for length in (2 * column - 1, 2 * row - 1, field, field)]
-        assert page.json("['left', 'top', 'width', 'height'].map((side) => nodes.patch.style[side])") == frame
-        assert page.json("nodes.patch.style.display") == "block"
-    for row, column in ((0, 13), (13, 0), (14, 14 * 4)):  # between maps, and where the last line has none
-        assert page.point(0, row, column) == told
-    page.choose("b")
-    assert page.json("[nodes.value.textContent, nodes.patch.style.display]") == ["hint", "none"]
-
-
-@pytest.mark.parametrize("layer", [0, 1])
-def test_maps_have_the_colors_of_the_notebooks(page, models, mnist, layer):
-    """Zero is white; the largest value of a layer, by size, has a color of its own."""
-    maps = maps_of(models["a"], mnist[1].images[0], layer)
-    shown, size = page.pixels(page.maps(layer)), maps.shape[-1]
-    for sign in (1, -1):
-        number, row, column = np.unravel_index(int((sign * maps).argmax()), maps.shape)
-        line, across = divmod(number, 16)
-        color = shown[line * (size + 1) + row, across * (size + 1) + column]
-        share = ((sign * maps).max() / maps.abs().max()).sqrt().item()
-        full = 255 * np.array(SIGNED(1.0 if sign > 0 else 0.0)[:3])
-        assert color == pytest.approx(255 + (full - 255) * share, abs=1.5)
-
-
-def test_a_network_shows_its_own_misread_digits_and_reads_the_same_one(page, models, mnist):
-    titles = "nodes.digits.children.map((node) => node.title || node.textContent)"
-    for name, misread, *more in (("b", 1, 3), ("a", 2)):
-        page.choose(name)
-        assert page.json(titles) == ["test digit 0, a 7", "|", *(f"test digit {i}, a 7" for i in (misread, *more))]
-        page.click(1)
-        assert np.array_equal(page.pixels("nodes.seen")[..., 0], 255 - mnist[1].images[misread].numpy())
-        scores = maps_of(models[name], mnist[1].images[misread], 3).softmax(0)
-        bars = page.json("nodes.scores.children.filter((_, i) => i % 3 == 2).map((node) => node.textContent)")
-        assert [float(text.split()[0]) for text in bars] == pytest.approx((100 * scores).tolist(), abs=0.06)
-        assert page.pixels(page.maps(0)).shape == (27, 16 * 14 - 1, 3)
-
-
-def test_a_digit_stays_when_another_network_is_chosen(page, mnist):
-    page.choose("b")
-    assert np.array_equal(page.pixels("nodes.seen")[..., 0], 255 - mnist[1].images[0].numpy())
-    assert page.json("nodes.answer.textContent").startswith("It ")

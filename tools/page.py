@@ -12,11 +12,13 @@ from helpers.files import write_whole
 from helpers.own_digit.network_data import network_of
 from helpers.own_digit.pad import script
 from helpers.train import predict
+from measure.results import accuracy_of, read_results
 from measure.weights import median_run, trained
 
 PAGE = Path(__file__).resolve().parents[1] / "demo" / "index.html"
-NETWORKS = ("lesson", "smallest", "accurate")
+NETWORKS = ("lesson", "smallest", "accurate", "baseline")
 NUM_MISTAKES = 8
+FILES = ("page.html", "explain.js", "panel.js", "page.js")
 
 
 def written() -> str:
@@ -26,15 +28,19 @@ def written() -> str:
     digits, networks = [_digit(test.images, test.labels, index) for index in firsts], {}
     for name in NETWORKS:
         model, mean, std = trained(name)
-        accuracy = float(median_run(name)["accuracies"].split()[-1])  # of one view, as the page's
-        networks[name] = network_of(model, mean, std) | {"accuracy": f"{accuracy:.2f}"}
+        scores = {"accuracy": median_run(name)["accuracy"], "average": f"{accuracy_of(name)[0]:.2f}"}  # of one view
+        networks[name] = network_of(model, mean, std) | scores | {"runs": len(read_results(name))}
         with torch.inference_mode():
             logits, labels = predict(model, Batches(test, 1000, mean, std))
         wrong = (logits.argmax(dim=1) != labels).nonzero()[:NUM_MISTAKES, 0]
         digits += [_digit(test.images, test.labels, int(index)) | {"misread": name} for index in wrong]
-    page, code = (Path(__file__).with_name(f"page.{kind}").read_text("utf-8") for kind in ("html", "js"))
+    text = {name: Path(__file__).with_name(name).read_text("utf-8") for name in FILES}
     data = json.dumps({"networks": networks, "digits": digits}, separators=(",", ":"))
-    return page.replace("/*SCRIPT*/", script()).replace("/*DATA*/", data).replace("/*PAGE*/", code)
+    parts = {"SCRIPT": script(), "EXPLAIN": text["explain.js"], "PANEL": text["panel.js"], "DATA": data}
+    page = text["page.html"]
+    for name, part in (parts | {"PAGE": text["page.js"]}).items():
+        page = page.replace(f"/*{name}*/", part)
+    return page
 
 
 def _digit(images: Tensor, labels: Tensor, index: int) -> dict[str, object]:

@@ -223,6 +223,6 @@ const mnist = (() => {
     return powers.map((power) => power / sum);
   }
 
-  return {load, bytes, forward, softmax};
+  return {load, bytes, forward, softmax, LAYERS};
 })();
 if (typeof globalThis !== "undefined") globalThis.mnist = mnist;

@@ -163,11 +163,11 @@ mnist.pad = (parent, changed) => {
     give(null);
     take(false);
   }
-  // Shows an image to start from, or an empty sheet.
-  function give(image) {
+  // Shows an image or strokes to start from, or an empty sheet.
+  function give(image, strokes = []) {
     end();
-    if (image || now.image || now.strokes.length) past.push(now);
-    now = {...EMPTY, image};
+    if (image || strokes.length || now.image || now.strokes.length) past.push(now);
+    now = {strokes, image};
   }
   return {give, drawing: () => now};
 };
