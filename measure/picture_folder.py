@@ -48,7 +48,7 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m measure.picture_folder", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--recipe", choices=ALL_RECIPES, default="lesson", help="whose recorded weights read them")
+    parser.add_argument("--recipe", choices=ALL_RECIPES, default="own_digits", help="whose recorded weights read them")
     args = parser.parse_args()
     try:
         total, right, doubtful, errors = score(args.folder, args.recipe)
