@@ -35,6 +35,7 @@ class Call:
     arguments: dict[str, Any] = field(default_factory=dict)
     inputs: tuple["Call", ...] = ()
     pointwise: bool = False  # by torch's own tag
+    operator: Any = None  # what can be called with the arguments
 
 
 class Trace(TorchDispatchMode):
@@ -73,7 +74,7 @@ class Trace(TorchDispatchMode):
             name = f"{name}.{self.function}".lstrip(".")
         pointwise = torch.Tag.pointwise in getattr(func, "tags", ())
         for x in _tensors(output):
-            self.last[id(x)] = Call(KINDS.get(kind, kind), x, name, self.function, arguments, inputs, pointwise)
+            self.last[id(x)] = Call(KINDS.get(kind, kind), x, name, self.function, arguments, inputs, pointwise, func)
             self.calls.append(self.last[id(x)])
 
     def call_of(self, tensor: Tensor) -> Call:
