@@ -179,6 +179,7 @@ def command(tmp_path, monkeypatch, capsys):
     def run(network: str, saved: object, *options: str) -> tuple[int, str, str]:
         torch.save(saved, "weights.pt")
         monkeypatch.setattr(sys, "argv", ["network_data", network, "weights.pt", *options])
+        capsys.readouterr()  # what making the model printed
         return main(), *capsys.readouterr()
 
     return run
@@ -225,4 +226,9 @@ def test_wrong_weights_get_a_sentence(command):
         ),
     ):
         status, text, error = command(network, saved)
-        assert status == 1 and text == "" and message in error and error.removeprefix("a network of my own\n").count("\n") == 1, error
+        assert (
+            status == 1
+            and text == ""
+            and message in error
+            and error.removeprefix("a network of my own\n").count("\n") == 1
+        ), error

@@ -88,7 +88,7 @@ def _sources(path: Path) -> Iterator[tuple[str, str]]:
         try:
             cells = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4).cells
             sources = [cell.source for cell in cells if cell.cell_type == "code"]
-        except (AttributeError, KeyError, TypeError, nbformat.reader.NotJSONError) as error:
+        except (AttributeError, KeyError, TypeError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
             raise ValueError(f"it is no notebook, or a damaged one ({type(error).__name__}: {error})"[:300]) from None
         for i, source in enumerate(sources, start=1):
             source = re.sub(r"^\s*%%(time|timeit|capture)\b.*", "", source)
