@@ -437,12 +437,19 @@ NETWORKS = {
     "dropout of maps": change(lambda: {"dropout": nn.Dropout2d(0.1)}, says={DROPOUT: "[0.1]"}),
     # What cannot be followed is said.
     "not square": change(
-        lambda: {"second": conv(4, 4, (3, 1))}, not_followed=r"0\.4: 3x1 is not square", says={POINT: "1 of 4"}
+        lambda: {"second": conv(4, 4, (3, 1))},
+        not_followed=r"0\.4: its kernel 3x1 is not square",
+        says={POINT: "1 of 4"},
+    ),
+    "strides of one side": change(
+        lambda: {"second": conv(4, 4, padding=1, stride=(2, 1))},
+        fails={UNPADDED},
+        not_followed=r"0\.4: its stride 2x1 is not square",
     ),
     "dilated along one side": change(  # its maps are square, what they see is not
         lambda: {"second": conv(4, 4, padding=(1, 0), dilation=(2, 1))},
         fails={UNPADDED},
-        not_followed=r"0\.4: .* is not square",
+        not_followed=r"0\.4: its padding 1x0 is not square",
     ),
     "side by side": change(
         lambda: {"relu2": Net(lambda s, x: torch.cat([x, x], 3))}, not_followed="of different shape"

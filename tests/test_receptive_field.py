@@ -161,7 +161,7 @@ def test_layers_are_named_by_functions_and_not_by_operators(conv2d):
     )
     assert [(layer.name, layer.type) for layer in receptive_field(model)] == [("conv2d", "Conv2d"), ("mean", "Mean")]
     model.weight = nn.Parameter(torch.ones(10, 1, 3, 5))
-    with pytest.raises(ValueError, match="layer conv2d: 3x5 is not square"):
+    with pytest.raises(ValueError, match="layer conv2d: its kernel 3x5 is not square"):
         receptive_field(model)
 
 
@@ -175,7 +175,7 @@ def test_layers_are_named_by_functions_and_not_by_operators(conv2d):
         ([nn.Conv2d(3, 8, 3)], "layer 0, Conv2d.*give it in_channels=1"),
         ([nn.Conv2d(1, 8, 3), nn.BatchNorm2d(4)], "layer 1, BatchNorm2d.*give it num_features=8"),
         ([nn.Conv2d(1, 1, 29)], "layer 0, Conv2d.*Kernel size can't be greater than actual input size"),
-        ([nn.Conv2d(1, 1, (3, 5))], "layer 0: 3x5 is not square"),
+        ([nn.Conv2d(1, 1, (3, 5))], "layer 0: its kernel 3x5 is not square"),
         ([nn.AdaptiveAvgPool2d(3)], "layer 0: adaptive pooling from 28 to 3 has windows of two sizes"),
     ],
 )

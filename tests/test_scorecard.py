@@ -1,6 +1,8 @@
 """Grades of networks that are known, and what cannot be graded."""
 
 import re
+from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -337,3 +339,50 @@ def test_torchsummary_shows_what_is_said_beside_parameters_of_the_networks_own(c
     summary(model, (1, 28, 28), device="cpu")
     shown = re.search(r"Total params: ([\d,]+)", capsys.readouterr().out)[1]
     assert f"torchsummary shows {shown}, for it counts again each time" in count_used(model)[1]
+
+
+class Tokens(nn.Module):
+    """Attention with a class token, and a layer that is used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.cls, self.again = nn.Parameter(torch.zeros(1, 1, 16)), nn.Linear(16, 16)
+        self.patches, self.attention = nn.Conv2d(1, 16, 7, stride=7), nn.MultiheadAttention(16, 2, batch_first=True)
+        self.last = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = self.again(self.again(torch.cat([self.cls.expand(len(x), -1, -1), x], 1)))
+        return self.last(self.attention(x, x, x)[0][:, 0])
+
+
+def test_torchsummary_leaves_out_what_is_no_weight_or_bias_of_a_layer_that_is_called(capsys):
+    model, count = Tokens(), count_used(Tokens())[1]
+    summary(model, (1, 28, 28), device="cpu")
+    total = re.search("Total params: ([0-9,]+)", capsys.readouterr().out)[1]
+    assert f"torchsummary shows {total}, for it counts again each time that it is called and leaves out cls, " in count
+    assert count.endswith(
+        "attention.in_proj_weight, attention.in_proj_bias, attention.out_proj.weight, attention.out_proj.bias"
+    )
+
+
+def test_an_output_with_logits_is_read_as_these():
+    Output = namedtuple("Output", "hidden logits")
+
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.last = chain(conv(1, 10, 3), nn.AdaptiveAvgPool2d(1)), nn.Linear(10, 10)
+
+        def forward(self, x):
+            hidden = self.body(x)
+            return (
+                SimpleNamespace(hidden=hidden, logits=self.last(hidden))
+                if self.plain
+                else Output(hidden, self.last(hidden))
+            )
+
+    for plain in (True, False):
+        model = Hidden()
+        model.plain = plain
+        assert "1 fully connected" in lines_of(model)[HEAD].reason

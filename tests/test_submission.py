@@ -247,3 +247,15 @@ def test_a_network_that_holds_itself_is_refused(tmp_path):
 
 def test_a_file_that_is_not_there_is_named():
     assert "No such file" in grade("nowhere/net.py", "Net()", 28)["error"]
+
+
+CELL = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code"}]}'  # it has no source
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", CELL, '{"cells": 3}', "{", "null", '"text"'])
+@pytest.mark.fault("notebook that is none", "a sentence")
+def test_a_damaged_notebook_gets_a_sentence(tmp_path, content):
+    path = tmp_path / "work.ipynb"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"work\.ipynb.*it is no notebook, or a damaged one \("):
+        load(str(path), "Net()", [])

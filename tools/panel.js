@@ -16,7 +16,7 @@ mnist.panel = (root) => {
     box.style.gridTemplateColumns = `repeat(${columns}, auto)`;
     const top = Math.max(1e-9, ...values.map(Math.abs));
     for (const value of values) {
-      const back = color(value / top), cell = make("span", box, {textContent: said(value).replace(/(\.\d\d)\d$/, "$1")});
+      const back = color(value / top), cell = make("span", box, {textContent: value ? value.toFixed(2).replace("-", "\u2212") : "0"});
       const [red, green, blue] = back.map((part) => (part / 255) ** 2.2), isDark = 0.21 * red + 0.72 * green + 0.07 * blue < 0.178;
       Object.assign(cell.style, {background: `rgb(${back})`, color: isDark ? "#fff" : "#000"});
     }
@@ -57,7 +57,7 @@ mnist.panel = (root) => {
       const item = make("li", list);
       make("span", item, {textContent: `${names[i]}: `});
       if (step.parts) sums(item, step);
-      else make("span", item, {textContent: `${step.text} = ${said(step.total)}`});
+      else make("span", item, {textContent: `${step.text} = ${said(step.total)}`.replace(/\+ \u2212/g, "\u2212 ")});
     });
   }
 

@@ -169,6 +169,9 @@ const mnist = (() => {
   const ACTIVATIONS = {
     sigmoid, elu, softplus, tanh: Math.tanh, abs: Math.abs, exp: Math.exp, clamp: clip, hardtanh: clip,
     relu: (x) => Math.max(0, x),
+    sqrt: Math.sqrt, log: Math.log, sin: Math.sin, cos: Math.cos, pow: Math.pow,
+    reciprocal: (x) => 1 / x,
+    log_sigmoid: (x) => -softplus(-x, 1, 30),
     silu: (x) => x * sigmoid(x),
     celu: (x, alpha) => elu(x, alpha, 1, 1 / alpha),
     mish: (x) => x * Math.tanh(softplus(x, 1, 20)),
@@ -192,6 +195,9 @@ const mnist = (() => {
   const LAYERS = {
     conv, linear,
     pad, group_norm: groupNorm,
+    // Values in another order, or some of them; what the index does not find is a constant.
+    gather: (x, {weight, shape: [channels, height, width], fill}) =>
+      ({data: weight ? Float32Array.from(weight, (i) => x.data[i] ?? fill) : x.data, channels, height, width}),
     norm: (x, {weight, bias}) => eachValue(x, (value, c) => value * weight[c] + bias[c]),
     prelu: (x, {weight}) => eachValue(x, (value, c) => value > 0 ? value : value * weight[c]),
     cat: (x, layer, ...others) => cat(x, ...others),

@@ -1,21 +1,56 @@
-"""A network as plain data, which network.js runs in a page: its layers in the order of execution, and its weights."""
+"""A network as plain data, which network.js runs in a page: its layers in the order of execution, and its weights.
 
+`python -m helpers.own_digit.network_data net.py:Net() weights.pt > net.json` writes a file that the page opens. Of the
+file, what `python -m helpers.own_network` runs is run; the weights are a state_dict that `torch.save` wrote.
+"""
+
+import argparse
 import base64
+import json
+import pickle
+import sys
+from contextlib import redirect_stdout
+from math import prod
 from numbers import Number
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
+from helpers.model import NUM_CLASSES
 from helpers.own_network.receptive_field import UNCHANGED, View, views
+from helpers.own_network.submission import ARGUMENT, load
 from helpers.own_network.trace import DROPOUT, Call, Trace, trace
 
+OTHER = 2**24  # beyond the places of an image's values, which a float32 holds
 # Activations by torch's name, with the names of the numbers that they take.
 ACTIVATIONS = dict.fromkeys(["relu", "silu", "sigmoid", "tanh", "mish", "hardswish", "hardsigmoid", "abs", "exp"], ())
+ACTIVATIONS |= dict.fromkeys(["sqrt", "log", "sin", "cos", "reciprocal", "log_sigmoid"], ()) | {"pow": ("exponent",)}
 ACTIVATIONS |= {"leaky_relu": ("negative_slope",), "elu": ("alpha", "scale", "input_scale"), "celu": ("alpha",)}
 ACTIVATIONS |= {"hardtanh": ("min_val", "max_val"), "clamp": ("min", "max"), "softplus": ("beta", "threshold")}
+# Operators that put values in another order, repeat them, or leave some out.
+MOVES = {
+    *UNCHANGED,
+    "slice",
+    "select",
+    "narrow",
+    "permute",
+    "transpose",
+    "t",
+    "flip",
+    "roll",
+    "split",
+    "chunk",
+    "unbind",
+}
+MOVES |= {"split_with_sizes", "squeeze", "unsqueeze", "view", "unsafe_view", "reshape", "expand", "repeat", "clone"}
+MOVES |= {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "index", "index_select"}
+MOVES |= {"reflection_pad2d", "replication_pad2d", "reflection_pad1d", "replication_pad1d", "constant_pad_nd", "pad"}
+MOVES |= {"upsample_nearest2d", "cat", "stack", "as_strided"}
 KNOWN = (
-    "it takes convolutions, batch, group and instance norm, max and average pooling, linear layers, padding with "
-    "zeros, dropout, flatten, the usual activations, and branches whose maps are added, multiplied or concatenated"
+    "it takes convolutions of rows and maps, norms, max and average pooling, linear layers on vectors, padding, "
+    "slices and other orders of values, the usual activations, and maps that are added, multiplied or concatenated"
 )
 
 
@@ -28,6 +63,18 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
         ValueError: a layer is not one that network.js knows; the message names it.
     """
     return data_of(trace(model), mean, std)
+
+
+def ten_logits(record: Trace) -> Trace:
+    """Returns the trace of a network that reads ten digits.
+
+    Raises:
+        ValueError: it returns something else.
+    """
+    if (shape := record.output.tensor.shape) != (2, NUM_CLASSES):
+        expected = f"(2, {NUM_CLASSES}) logits for two images"
+        raise ValueError(f"the pad draws networks that return {expected}, not {tuple(shape)}")
+    return record
 
 
 def data_of(record: Trace, mean: float, std: float) -> dict[str, object]:
@@ -45,12 +92,17 @@ def data_of(record: Trace, mean: float, std: float) -> dict[str, object]:
     for call in [call for call in calls if call in needed]:
         inputs = [x for x in call.inputs if x in seen_by]
         # Dropout is off in eval mode, and a view of the same shape is the same map.
+        if call.kind == "dropout":
+            raise ValueError(f"{_name(call)} drops values in eval mode, too: give it training=self.training")
         if call.kind in (*DROPOUT, *UNCHANGED) and call.tensor.shape == inputs[0].tensor.shape:
             place[call] = place[inputs[0]]
             continue
-        layer = _layer(call, inputs, modules.get(call.name.removesuffix(".conv2d"))) | _sight(call, seen_by[call])
-        layers.append(layer | {"inputs": [place[x] for x in inputs]})
-        place[call] = len(layers) - 1
+        places = [place[x] for x in inputs]
+        for layer in _layers(call, inputs, modules.get(call.name.removesuffix(".conv2d"))):
+            layers.append(layer | {"inputs": places})
+            places = [len(layers) - 1]
+        layers[-1] |= _sight(call, seen_by[call])
+        place[call] = places[0]
     if not layers:
         raise ValueError("the network has no layer that changes the image")
     parameters = sum(p.numel() for p in record.parameters.values())
@@ -82,30 +134,112 @@ def _pair(value: int | list[int]) -> list[int]:
     return (values * 2)[:2]
 
 
-def _layer(call: Call, inputs: list[Call], module: nn.Module | None) -> dict[str, object]:
-    """Returns what a layer does, by the names of network.js. The module says whether its filters are shared."""
-    layer = None
+def _layers(call: Call, inputs: list[Call], module: nn.Module | None) -> list[dict[str, object]]:
+    """Returns what a call does, as layers of network.js in a row. The module says whether its filters are shared."""
+    layers: list[dict] | None = None
     if len(inputs) > 1:
-        layer = _joined(call, inputs)
+        layers = _joined(call, inputs)
     elif inputs[0] is call.inputs[0] or call.kind in ("linear", "rsub") or call.pointwise:
         before, after = inputs[0].tensor.shape, call.tensor.shape
-        layer = _convolution(call, module) or _normalized(call, before) or _pointwise(call, inputs[0])
-        layer = layer or _pooling(call, before, after)
+        layer = _convolution(call, module) or _normalized(call, before) or _pooling(call, before, after)
         if layer is None and call.kind in UNCHANGED and before[1:].numel() == after[1:].numel() == after[1]:
             layer = {"type": "flatten"}
         if layer is None and call.kind in ("pad", "constant_pad_nd"):
             layer = _padding(call)
-    if layer is None:
+        layers = (
+            [layer] if layer else _layer_norm(call, before) or _pointwise(call, inputs[0]) or _reduced(call, before)
+        )
+    layers = layers or _moved(call, inputs)
+    if layers is None:
         raise ValueError(f"{_name(call)} is not known to the pad: {KNOWN}")
-    return layer
+    return layers
+
+
+def _shape(shape: torch.Size) -> list[int]:
+    """Returns channels, height and width of an image's values; further axes belong to the width."""
+    return [*shape[1:3], 1, 1][:2] + [prod(shape[3:])]
+
+
+def _moved(call: Call, inputs: list[Call]) -> list[dict] | None:
+    """Returns the values that a call takes, by their places, which it moves in their stead."""
+    if call.kind not in MOVES:
+        return None
+    places, count = {}, 0
+    for x in inputs:
+        size = x.tensor[0].numel()
+        place = torch.arange(size, dtype=torch.float64) + count
+        places[id(x.tensor)] = torch.stack([place, place + OTHER]).view(x.tensor.shape)  # of both images
+        count += size
+    arguments = tree_map(lambda x: places.get(id(x), x) if isinstance(x, Tensor) else x, dict(call.arguments))
+    fill = arguments.get("value") or 0
+    if arguments.get("mode", "constant") == "constant" and "pad" in arguments:
+        arguments["value"] = float("nan")
+    if hasattr(call.operator, "_schema") and "input" in arguments:  # torch.fx renames it
+        arguments["self"] = arguments.pop("input")
+    moved = tree_leaves(call.operator(**arguments))
+    values = torch.cat([x.tensor[0].flatten() for x in inputs])
+    for index in moved:
+        if index.shape != call.tensor.shape or len(index) != 2:
+            continue
+        first, second = index.nan_to_num(-1), (index - OTHER).nan_to_num(-1)
+        if not torch.equal(first[0], second[1]) or first[0].max() >= count:
+            continue
+        index = first[0].flatten()
+        if len(moved) > 1 and not torch.equal(values[index.long()], call.tensor[0].flatten()):
+            continue
+        is_same = torch.equal(index, torch.arange(count, dtype=index.dtype))
+        layer = {"type": "gather", "shape": _shape(call.tensor.shape), "fill": fill}
+        layer |= {} if is_same else {"weight": _numbers(index)}
+        return [{"type": "cat"}, layer] if len(inputs) > 1 else [layer]
+    return None
+
+
+def _each(layer: dict, shape: torch.Size) -> list[dict]:
+    """Returns a layer with numbers for each value, not for each map."""
+    return [{"type": "flatten"}, layer, {"type": "gather", "shape": _shape(shape)}]
+
+
+def _layer_norm(call: Call, before: torch.Size) -> list[dict] | None:
+    if call.kind != "layer_norm":
+        return None
+    get, each = call.arguments.get, before[1:]
+    weight, bias = (
+        default if given is None else given
+        for given, default in ((get("weight"), torch.tensor(1.0)), (get("bias"), torch.tensor(0.0)))
+    )
+    groups = each.numel() // prod(get("normalized_shape"))
+    layer = {"type": "group_norm", "groups": groups, "eps": get("eps")}
+    return _each(layer | _weights(weight.expand(each), bias.expand(each)), before)
+
+
+def _reduced(call: Call, before: torch.Size) -> list[dict] | None:
+    """Returns a mean, a sum or a maximum over any axes but that of the images: these are moved to the end."""
+    get, axes = call.arguments.get, range(1, len(before))
+    over = sorted({dim % len(before) for dim in tree_leaves(get("dim")) if isinstance(dim, int)})
+    if call.kind not in ("mean", "sum", "amax") or not over or 0 in over:
+        return None
+    size, order = prod(before[axis] for axis in over), [*(axis for axis in axes if axis not in over), *over]
+    index = torch.arange(prod(before[1:])).view(before[1:]).permute([axis - 1 for axis in order]).flatten()
+    pooling = {"type": "max_pool" if call.kind == "amax" else "avg_pool", "kernel": [1, size], "stride": [1, size]}
+    layers = [
+        {"type": "gather", "shape": [1, len(index) // size, size], "weight": _numbers(index)},
+        pooling | {"padding": [0, 0], "ceil": False, "counted": True},
+        {"type": "gather", "shape": _shape(call.tensor.shape)},
+    ]
+    if call.kind == "sum":
+        count = _shape(call.tensor.shape)[0]
+        layers.append({"type": "norm", **_weights(torch.full((count,), float(size)), torch.zeros(count))})
+    return layers
 
 
 def _convolution(call: Call, module: nn.Module | None) -> dict[str, object] | None:
     get = call.arguments.get
-    if call.kind == "conv" and call.tensor.ndim == 4 and not get("transposed"):
+    if call.kind == "conv" and call.tensor.ndim in (3, 4) and not get("transposed"):
         weight = get("weight")
         sizes = {name: _pair(get(name)) for name in ("stride", "padding", "dilation")}
-        shape = {"out": len(weight), "kernel": list(weight.shape[2:]), "groups": get("groups")}
+        if call.tensor.ndim == 3:  # one axis is a map of width 1
+            sizes = {name: [size[0], int(name != "padding")] for name, size in sizes.items()}
+        shape = {"out": len(weight), "kernel": [*weight.shape[2:], 1][:2], "groups": get("groups")}
         if hasattr(module, "orientations"):  # network.js turns them itself: an eighth of the numbers, or a quarter
             weight, shape["orientations"] = module.weight, module.orientations
         return {"type": "conv", **shape, **sizes, **_weights(weight, get("bias"))}
@@ -131,24 +265,28 @@ def _normalized(call: Call, before: torch.Size) -> dict[str, object] | None:
     return None
 
 
-def _pointwise(call: Call, before: Call) -> dict[str, object] | None:
+def _pointwise(call: Call, before: Call) -> list[dict] | None:
     """Returns an activation, or a number or one for each map that is added or multiplied."""
     get = call.arguments.get
     if call.kind in ACTIVATIONS:
         numbers = [get(name) for name in ACTIVATIONS[call.kind]]
-        return {"type": call.kind, "numbers": numbers}
+        return [{"type": call.kind, "numbers": numbers}] if all(isinstance(x, Number | None) for x in numbers) else None
     if call.kind == "gelu":
-        return {"type": "gelu" if get("approximate") == "none" else "gelu_tanh", "numbers": []}
+        return [{"type": "gelu" if get("approximate") == "none" else "gelu_tanh", "numbers": []}]
+    if call.kind == "log_sigmoid_forward":
+        return [{"type": "log_sigmoid", "numbers": []}]
+    if call.kind == "rsqrt":
+        return [{"type": "sqrt", "numbers": []}, {"type": "reciprocal", "numbers": []}]
     if call.kind == "clamp_min":
-        return {"type": "clamp", "numbers": [get("min"), None]}
+        return [{"type": "clamp", "numbers": [get("min"), None]}]
     if call.kind == "prelu_kernel":
-        return {"type": "prelu", "weight": _numbers(get("weight").flatten().expand(before.tensor.shape[1]))}
+        return [{"type": "prelu", "weight": _numbers(get("weight").flatten().expand(before.tensor.shape[1]))}]
     if call.kind in ("add", "sub", "rsub", "mul", "div", "neg"):
         return _constant(call, before)
     return None
 
 
-def _constant(call: Call, before: Call) -> dict[str, object] | None:
+def _constant(call: Call, before: Call) -> list[dict] | None:
     get, shape = call.arguments.get, before.tensor.shape
     other = get("other", 0)
     if get("input") is not before.tensor:  # a constant stands first, as in 1 - x
@@ -156,11 +294,12 @@ def _constant(call: Call, before: Call) -> dict[str, object] | None:
             return None
         other = get("input")
     value = torch.as_tensor(other if not isinstance(other, Number) else float(other)).detach().float()
-    if value.ndim > 1 and value.ndim == len(shape):
-        value = value.squeeze(0) if len(value) == 1 else value
-    if value.numel() not in (1, shape[1]) or (value.numel() > 1 and value.shape[0] != shape[1]):
+    if get("rounding_mode") or call.tensor.shape != shape or (value.ndim == len(shape) and len(value) > 1):
         return None
-    value, ones = value.flatten().expand(shape[1]), torch.ones(shape[1])
+    each = torch.broadcast_to(value.squeeze(0) if value.ndim == len(shape) else value, shape[1:]).flatten(1)
+    is_of_maps = bool((each == each[:, :1]).all()) if len(shape) > 2 else True
+    value = each[:, 0] if is_of_maps and len(shape) > 2 else each.flatten()
+    ones = torch.ones_like(value)
     alpha, first = get("alpha", 1), get("input") is before.tensor
     scale, shift = {
         "add": (ones if first else alpha * ones, alpha * value if first else value),
@@ -170,22 +309,25 @@ def _constant(call: Call, before: Call) -> dict[str, object] | None:
         "div": (1 / value, 0 * ones),
         "neg": (-ones, 0 * ones),
     }[call.kind]
-    return {"type": "norm", **_weights(scale, shift)}
+    layer = {"type": "norm", **_weights(scale, shift)}
+    return [layer] if is_of_maps else _each(layer, shape)
 
 
-def _joined(call: Call, inputs: list[Call]) -> dict[str, object] | None:
+def _joined(call: Call, inputs: list[Call]) -> list[dict] | None:
     """Returns the sum, the product or the row of several maps, those of one place broadcast over the others."""
     get, shape = call.arguments.get, call.tensor.shape
     if call.kind == "cat" and get("dim") % len(shape) == 1:
-        return {"type": "cat"}
-    fits = all(x.tensor.ndim == len(shape) and all(a in (1, b) for a, b in zip(x.tensor.shape, shape)) for x in inputs)
+        return [{"type": "cat"}]
+    fits = len(shape) < 5 and all(
+        x.tensor.ndim == len(shape) and all(a in (1, b) for a, b in zip(x.tensor.shape, shape)) for x in inputs
+    )
     if not fits or len(inputs) > 2 or get("rounding_mode"):
         return None
     alpha = get("alpha", 1)
     factors = {"add": [1, alpha], "sub": [1, -alpha], "rsub": [-alpha, 1]}
     if call.kind in factors:
-        return {"type": "add", "numbers": factors[call.kind]}
-    return {"type": call.kind} if call.kind in ("mul", "div", "maximum") else None
+        return [{"type": "add", "numbers": factors[call.kind]}]
+    return [{"type": call.kind}] if call.kind in ("mul", "div", "maximum") else None
 
 
 def _padding(call: Call) -> dict[str, object] | None:
@@ -226,3 +368,70 @@ def _sight(call: Call, view: View) -> dict[str, int | float]:
         return {}
     axis = view.axes[0]
     return {"field": axis.field, "jump": axis.jump, "start": axis.start}
+
+
+def read_weights(file: str) -> dict[str, Tensor]:
+    """Returns the state_dict that a file holds, alone or in a checkpoint; names lose what compiling put before them.
+
+    Raises:
+        ValueError: the file holds none; the message says what to save.
+    """
+    advice = "save the weights alone: torch.save(model.state_dict(), 'weights.pt')"
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ValueError(f"{file}: there is no such file") from None
+    except pickle.UnpicklingError:
+        raise ValueError(f"{file} holds a whole model, or what else may run code: {advice}") from None
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(f"{file} is no file of torch.save ({str(error).splitlines()[0][:200]}): {advice}") from None
+    candidates = [state, *(state.values() if isinstance(state, dict) else [])]
+    for each in candidates:
+        if isinstance(each, dict) and each and all(isinstance(value, Tensor) for value in each.values()):
+            return {name.removeprefix("_orig_mod.").removeprefix("module."): value for name, value in each.items()}
+    raise ValueError(f"{file} holds no state_dict: {advice}")
+
+
+def written(network: str, weights: str, mean: float, std: float) -> dict[str, object]:
+    """Returns the data of a network in a student's file, FILE:EXPRESSION, with trained weights.
+
+    Raises:
+        ValueError: the network or the weights cannot be read, or the pad cannot draw it.
+    """
+    if not (match := ARGUMENT.fullmatch(network)):
+        raise ValueError("the network is given as FILE:EXPRESSION, such as net.py:Net()")
+    model = load(*match.groups(), [])
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"{network} is a {type(model).__name__}, not an nn.Module")
+    try:
+        model.load_state_dict(read_weights(weights))
+    except RuntimeError as error:
+        text = " ".join(str(error).split())[:400]
+        raise ValueError(f"{weights} has the weights of another network than {network}: {text}") from None
+    return data_of(ten_logits(trace(model)), mean, std) | {"name": Path(match[1]).stem}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.own_digit.network_data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("network", metavar="FILE:EXPRESSION", help="such as net.py:Net() or work.ipynb:Net()")
+    parser.add_argument("weights", help="such as weights.pt, written by torch.save(model.state_dict(), 'weights.pt')")
+    for name, default in zip(("mean", "std"), (0.1307, 0.3081)):
+        text = "of the pixels, 0 to 1, by which its images were normalized; default"
+        parser.add_argument(f"--{name}", type=float, default=default, help=f"{text} {default}, MNIST's")
+    args = parser.parse_args()
+    try:
+        with redirect_stdout(sys.stderr):  # what a student's file prints is no part of the network
+            network = written(args.network, args.weights, args.mean, args.std)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(network, separators=(",", ":")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,8 +6,7 @@ from pathlib import Path
 from IPython.display import HTML, display
 from torch import nn
 
-from helpers.model import NUM_CLASSES
-from helpers.own_digit.network_data import data_of
+from helpers.own_digit.network_data import data_of, ten_logits
 from helpers.own_digit.photo import rules
 from helpers.own_network.trace import trace
 
@@ -33,12 +32,7 @@ def draw(model: nn.Module, mean: float, std: float) -> None:
 
 def pad(model: nn.Module, mean: float, std: float) -> str:
     """Returns the pad as HTML that may stand anywhere in a page."""
-    layout, record = (FOLDER / "pad.html").read_text("utf-8"), trace(model)
-    network = data_of(record, mean, std)
-    if (shape := record.output.tensor.shape) != (2, NUM_CLASSES):
-        raise ValueError(
-            f"the pad draws networks that return (2, {NUM_CLASSES}) logits for two images, not {tuple(shape)}"
-        )
+    layout, network = (FOLDER / "pad.html").read_text("utf-8"), data_of(ten_logits(trace(model)), mean, std)
     return layout.replace("/*SCRIPT*/", script()).replace("/*NETWORK*/", json.dumps(network))
 
 

@@ -10,7 +10,6 @@ Ends with 0 if all lines pass, 1 if nothing was graded, 3 if a line fails.
 import argparse
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,11 +19,10 @@ from pathlib import Path
 
 from helpers.own_network.receptive_field import receptive_field, table
 from helpers.own_network.scorecard import Line, count_used, grade_techniques
-from helpers.own_network.submission import load
+from helpers.own_network.submission import ARGUMENT, load
 from helpers.own_network.trace import trace
 
 ROOT = Path(__file__).resolve().parents[2]
-ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 GIGABYTES = 8  # of memory
 LONGEST = 500  # characters of a message
 

@@ -86,10 +86,11 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
         # A mean over the rows, and then one over the columns, are one layer.
         if call not in path or known or not is_layer or len({axis.seen for axis in view.axes}) > 1:
             continue
-        shapes = {(a.kernel, a.stride, a.padding, abs(a.jump), a.field, a.size) for a in view.axes}
+        shapes = {tuple(abs(getattr(axis, what)) for what in SIDES) for axis in view.axes}
         if len(shapes) > 1:
-            height, width = (axis.kernel for axis in view.axes)
-            raise ValueError(f"layer {call.name}: {height}x{width} is not square")
+            sides = {what: [abs(getattr(axis, what)) for axis in view.axes] for what in SIDES}
+            what, (height, width) = next((what, both) for what, both in sides.items() if both[0] != both[1])
+            raise ValueError(f"layer {call.name}: its {what} {height:g}x{width:g} is not square")
         kind = "".join(part.capitalize() for part in call.function.split("_"))
         rows.append(Layer(call.name, kind, call.tensor.shape[:2][-1], *shapes.pop()))
     return rows
@@ -341,6 +342,7 @@ Rule = Callable[[Axis, torch.Size, torch.Size, dict], Axis]
 TOGETHER = {*NORMS, *DROPOUT, "native_dropout", "cat", "stack", "copy", "expand", "channel_shuffle", "prelu_kernel"}
 TOGETHER |= {"native_channel_shuffle", "hardswish", "leaky_relu", "log_sigmoid_forward", "rrelu_with_noise"}
 SLIDING = ("conv", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")
+SIDES = ("kernel", "stride", "padding", "jump", "field", "size")  # of an axis, as a Layer has them
 UNCHANGED = ("view", "unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "to_copy", "alias", "detach")
 _RULES = {
     _reshape: " ".join(UNCHANGED),

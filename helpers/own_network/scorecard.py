@@ -203,11 +203,14 @@ def count_used(model: nn.Module, input_size: int = 28) -> tuple[int, str]:
         layers = ", ".join(sorted({name.rpartition(".")[0] or name for name in unused}))
         reason += f"; without {sum(unused.values()):,} that are never used: delete {layers}"
     # torchsummary counts weight and bias of each module that is called, but not the network's own.
-    own = {
+    shown = {
         name: sum(p.numel() for key, p in m.named_parameters(recurse=False) if name and key in ("weight", "bias"))
         for name, m in training.model.named_modules()
     }
-    if again := [name for name in own if own[name] and training.modules.count(name) > 1]:
-        shown = sum(own[name] for name in training.modules)
-        reason += f"; torchsummary shows {shown:,}, for it counts {', '.join(again)} each time that it is called"
+    if again := [name for name in shown if shown[name] and training.modules.count(name) > 1]:
+        total = sum(shown[name] for name in training.modules)
+        seen = {f"{name}.{key}" for name in training.modules if name for key in ("weight", "bias")}
+        left_out = [name for name in used if name not in seen]
+        reason += f"; torchsummary shows {total:,}, for it counts {', '.join(again)} each time that it is called"
+        reason += f" and leaves out {', '.join(left_out)}" * bool(left_out)
     return count, reason

@@ -13,6 +13,7 @@ from types import ModuleType
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
+ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
 # Calls that may stand in an assignment: they make values and do nothing else.
 HARMLESS = {"dict", "list", "tuple", "set", "range", "len", "int", "float", "str", "min", "max", "sum", "round", "abs"}
@@ -84,9 +85,13 @@ def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str
 def _sources(path: Path) -> Iterator[tuple[str, str]]:
     """Yields the text of a file, or of each code cell, without magics; and how a place in it is named."""
     if path.suffix == ".ipynb":
-        cells = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4).cells
-        for i, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), start=1):
-            source = re.sub(r"^\s*%%(time|timeit|capture)\b.*", "", cell.source)
+        try:
+            cells = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4).cells
+            sources = [cell.source for cell in cells if cell.cell_type == "code"]
+        except (AttributeError, KeyError, TypeError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
+            raise ValueError(f"it is no notebook, or a damaged one ({type(error).__name__}: {error})"[:300]) from None
+        for i, source in enumerate(sources, start=1):
+            source = re.sub(r"^\s*%%(time|timeit|capture)\b.*", "", source)
             yield TransformerManager().transform_cell(source), f"code cell {i}, "
         return
     try:

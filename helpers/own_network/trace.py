@@ -35,6 +35,7 @@ class Call:
     arguments: dict[str, Any] = field(default_factory=dict)
     inputs: tuple["Call", ...] = ()
     pointwise: bool = False  # by torch's own tag
+    operator: Any = None  # what can be called with the arguments
 
 
 class Trace(TorchDispatchMode):
@@ -73,15 +74,15 @@ class Trace(TorchDispatchMode):
             name = f"{name}.{self.function}".lstrip(".")
         pointwise = torch.Tag.pointwise in getattr(func, "tags", ())
         for x in _tensors(output):
-            self.last[id(x)] = Call(KINDS.get(kind, kind), x, name, self.function, arguments, inputs, pointwise)
+            self.last[id(x)] = Call(KINDS.get(kind, kind), x, name, self.function, arguments, inputs, pointwise, func)
             self.calls.append(self.last[id(x)])
 
     def call_of(self, tensor: Tensor) -> Call:
         return self.last.setdefault(id(tensor), Call("given", tensor))
 
     def finish(self, output: Any) -> None:
-        """Keeps what leads to the output, and takes the first tensor of ten values an image for the logits."""
-        outputs = [self.call_of(x) for x in _tensors(output)]
+        """Keeps what leads to the output, and takes its `logits`, or its first tensor of ten values an image."""
+        outputs = [self.call_of(x) for x in _tensors(getattr(output, "logits", output))]
         live = set(outputs)
         for call in reversed(self.calls):
             live.update(call.inputs if call in live else ())
@@ -127,7 +128,7 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
     """Records what a model does with noise: images (2, 1, input_size, input_size), in train mode 32 of them.
 
     The model and torch's source of random numbers stay as they are. The output keeps its gradients. Of several
-    outputs, the first of ten values an image counts.
+    outputs, the one that is named logits counts, or the first of ten values an image.
 
     Raises:
         ValueError: the model cannot be run; the message says what to change, and names the layer.
