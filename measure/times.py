@@ -67,10 +67,11 @@ def main() -> None:
 
 def line_of(row: dict[str, object]) -> str:
     """Returns a row as the README quotes it."""
-    epochs = ALL_RECIPES[str(row["recipe"])].num_epochs
+    number = ALL_RECIPES[str(row["recipe"])].num_epochs
+    epochs = f"{number:2} epoch{'s' if number > 1 else ' '}"
     spread = f"{row['least']} to {row['most']}, n = {row['n']}"
     place = f"{row['device']} {row['cpu_capability']}, {row['threads']} threads"
-    return f"{row['recipe']:10} {row['seconds']:>6} s for its {epochs:2} epochs ({spread})   {place}"
+    return f"{row['recipe']:10} {row['seconds']:>6} s for its {epochs} ({spread})   {place}"
 
 
 if __name__ == "__main__":

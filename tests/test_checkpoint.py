@@ -118,6 +118,9 @@ OTHER = {
     "orientations": 4,
     "separable": True,
     "normalize": (0.5, 0.5),
+    "label_smoothing": 0.1,
+    "whiten": True,
+    "part": 0.5,
 }
 
 

@@ -195,7 +195,7 @@ def test_benchmark_compares_the_pipelines(gpu, digits, monkeypatch, capsys):
 
 
 def test_benchmark_takes_a_step_apart(gpu, digits, monkeypatch, capsys):
-    monkeypatch.setattr(benchmark, "FASTEST", replace(ALL_RECIPES["fastest"], **TINY, batch_size=24))
+    monkeypatch.setattr(benchmark, "FASTEST", replace(ALL_RECIPES["fastest"], **TINY, batch_size=24, num_epochs=2))
     monkeypatch.setattr(benchmark, "NUM_STEPS", 3)
     monkeypatch.setattr(benchmark, "matmul_rate", partial(benchmark.matmul_rate, size=64, repeats=2))
     benchmark.take_apart(digits, MEAN, STD, gpu.device)

@@ -41,7 +41,7 @@ def test_a_gpu_has_rows_of_its_own_and_the_same_again_takes_a_rows_place(monkeyp
         ["lesson", "cpu x86_64", "2.5", "1.0", "3.0", "3"],
         ["fastest", "Tesla T4", "0.2", "0.1", "0.3", "4"],
     ]
-    assert "fastest       0.2 s for its  2 epochs (0.1 to 0.3, n = 4)   Tesla T4" in capsys.readouterr().out
+    assert "fastest       0.2 s for its  1 epoch  (0.1 to 0.3, n = 4)   Tesla T4" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

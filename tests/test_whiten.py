@@ -1,5 +1,6 @@
 """Filters that make the patches of images white."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -19,6 +20,17 @@ def test_what_whitened_filters_see_is_uncorrelated_and_varies_alike(mnist):
     # 0.01 is added to each variance, so that directions in which hardly anything happens are not blown up.
     assert ((covariance.diag() > 0.5) & (covariance.diag() < 1)).all() and (covariance.diag().diff() < 0).all()
     assert torch.equal(conv.weight[:8], -conv.weight[8:])
+
+
+@pytest.mark.parametrize("number", [1, 7, 18])
+def test_any_number_of_filters_is_whitened_that_patches_have_directions_for(mnist, number):
+    images = mnist[1].images[:200, None] / 255.0
+    conv = nn.Conv2d(1, number, 3)
+    whiten(conv, images)
+    half = (number + 1) // 2
+    assert torch.equal(conv.weight[half:], -conv.weight[: number - half])
+    with pytest.raises(ValueError, match="9 directions, too few for 19 filters"):
+        whiten(nn.Conv2d(1, 19, 3), images)
 
 
 def test_a_recipe_whitens_its_first_layer_by_its_own_training_images(mnist):

@@ -15,9 +15,14 @@ def whiten(conv: nn.Conv2d, images: Tensor) -> None:
     Args:
         conv: of one input channel.
         images: float (N, 1, H, W), normalized; some thousand are enough.
+
+    Raises:
+        ValueError: there are more filters than directions and their opposites.
     """
-    side = conv.kernel_size[0]
+    number, (side, _) = len(conv.weight), conv.kernel_size
+    if number > 2 * side**2:
+        raise ValueError(f"{side}x{side} patches vary in {side**2} directions, too few for {number} filters")
     patches = images.unfold(2, side, 1).unfold(3, side, 1).reshape(-1, side * side)
     variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))  # in ascending order
-    filters = (directions / (variances + 0.01).sqrt()).T.flip(0)[: conv.out_channels // 2]
-    conv.weight.copy_(torch.cat([filters, -filters]).view_as(conv.weight) / 10)
+    filters = (directions / (variances + 0.01).sqrt()).T.flip(0)[: (number + 1) // 2]
+    conv.weight.copy_(torch.cat([filters, -filters])[:number].view_as(conv.weight) / 10)
