@@ -52,8 +52,9 @@ Object.assign(mnist, (() => {
     const longer = Math.max(digit.size, part.size), [lower, higher] = [part.height, digit.height].sort((a, b) => a - b);
     const below = Math.max(part.top - digit.bottom, digit.top - part.bottom) / longer;
     const beside = Math.max(part.left - digit.right, digit.left - part.right) / longer;
-    const reach = part.size > 0.15 * longer ? [0.33, 0.3] : [0.06, 0.06];
-    return !(beside > 0.05 && lower > 0.75 * higher) && part.size > 0.05 * longer && below < reach[0] && beside < reach[1];
+    const [down, across] = part.size > 0.15 * longer ? [0.33, 0.3] : [0.06, 0.06];
+    const isDigit = beside > 0.05 && lower > 0.75 * higher;
+    return !isDigit && part.size > 0.05 * longer && below < down && beside < across;
   }
 
   // A sentence for what lies beside the digit, the heaviest part near the middle with what belongs to it.
@@ -73,8 +74,8 @@ Object.assign(mnist, (() => {
   // A sentence for each thing that makes the drawing doubtful; the score is above 0 if it looks like no digit.
   function doubts(image, strokes, score) {
     const {rules} = mnist, ink = Array.from(image, (value) => Math.round(255 * value) > rules.dark ? 1 : 0);
-    if (ink.reduce((a, b) => a + b) > rules.most || euler(ink) < rules.euler) return [...beside(strokes), rules.strokes];
-    return score > 0 ? [...beside(strokes), rules.none] : beside(strokes);
+    const isFull = ink.reduce((a, b) => a + b) > rules.most || euler(ink) < rules.euler;
+    return [...beside(strokes), ...(isFull ? [rules.strokes] : score > 0 ? [rules.none] : [])];
   }
 
   // Once a drawing rests, tells its doubts and the mean of what the network reads of it and of views of it.
