@@ -51,8 +51,8 @@ def _show(
         named = {row["name"]: (float(row[cost]), float(row["accuracy"])) for row in others}
         for name, (x, y) in named.items():
             axis.plot(x, y, "s", color=ORANGE, fillstyle="none")
-            # Below its point, or above if another name begins to the left of it at the same height.
-            crowded = any(1 < x / z < 1.8 and abs(y - w) < 0.05 for z, w in named.values())
+            # Below its point, or above if that of a neighbor lies a little lower.
+            crowded = any((z, w) != (x, y) and 1 / 1.8 < x / z < 1.8 and 0 <= y - w < 0.05 for z, w in named.values())
             style = {"color": ORANGE, "fontsize": 9, "bbox": {"color": "white", "alpha": 0.7, "pad": 0.5}}
             axis.annotate(name, (x, y), (7, 6 if crowded else -13), textcoords="offset points", zorder=1.5, **style)
         show_target(axis, TARGET)
