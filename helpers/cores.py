@@ -20,7 +20,7 @@ def use_half_of_the_cores() -> None:
     """Gives torch a thread for every second core, unless the user set OMP_NUM_THREADS.
 
     Layers this small gain little from more threads. And threads wait for each other by spinning: as soon as another
-    program needs one of the cores, a step takes several times as long (`python -m measure.busy`).
+    program needs one of the cores, a step of all of them takes more than twice as long (`python -m measure.busy`).
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, available_cores() // 2))

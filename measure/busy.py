@@ -13,10 +13,11 @@ from statistics import median
 from helpers.cores import available_cores
 from measure.machine import ROOT
 
+ALL = {"OMP_NUM_THREADS": str(available_cores())}
 SETTINGS = {
-    "a thread for each core": {"OMP_NUM_THREADS": str(available_cores())},
-    "the same, waiting passively": {"OMP_NUM_THREADS": str(available_cores()), "OMP_WAIT_POLICY": "PASSIVE"},
-    "the same, spinning 10,000 times": {"OMP_NUM_THREADS": str(available_cores()), "GOMP_SPINCOUNT": "10000"},
+    "a thread for each core": ALL,
+    "the same, waiting passively": ALL | {"OMP_WAIT_POLICY": "PASSIVE"},
+    "the same, spinning 10,000 times": ALL | {"GOMP_SPINCOUNT": "10000"},
     "half of the cores (ours)": {},
 }
 STEPS = """
@@ -45,7 +46,8 @@ BUSY = "import math\nwhile True: math.sqrt(2.0)"
 
 def step_time(variables: dict[str, str], num_others: int) -> float:
     """Returns the milliseconds of a step, the median of 80, beside `num_others` processes that compute."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")}
+    known = {name for setting in SETTINGS.values() for name in setting}
+    environment = {name: value for name, value in os.environ.items() if name not in known}
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(num_others)]
     try:
         command = [sys.executable, "-c", STEPS]

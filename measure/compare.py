@@ -32,9 +32,10 @@ try:
     from helpers.beyond.recipes import ALL_RECIPES as recipes
 except ImportError:  # an earlier commit
     from helpers.recipes import RECIPES as recipes
-if sys.argv[1] == "sprint":
-    from measure.sprint import SPRINT
-    recipes = {"sprint": SPRINT}
+if sys.argv[1] not in recipes:
+    from measure.results import recipes_of
+
+    recipes = recipes_of(sys.argv[1])
 
 recipe, device = recipes[sys.argv[1]], sys.argv[2]
 train, _ = load_mnist()

@@ -24,6 +24,7 @@ from helpers.recipes import Recipe
 from helpers.train import fit
 from measure.machine import describe
 from measure.results import (
+    OTHERS,
     SEEDS,
     append_result,
     check_columns,
@@ -215,7 +216,7 @@ def seeds_of(text: str) -> range:
 
 
 def main() -> None:
-    names = [*ALL_RECIPES, "variants", "sprint"]
+    names = [*ALL_RECIPES, *OTHERS]
     parser = argparse.ArgumentParser(prog="python -m measure.sweep", description=__doc__)
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(names)}; none prints the README's table"

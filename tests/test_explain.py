@@ -140,3 +140,37 @@ def test_values_have_the_colors_of_the_notebooks(value):
     full = [255 * part for part in SIGNED(1.0 if value > 0 else 0.0)[:3]]
     wanted = [255 + (part - 255) * abs(value) ** 0.5 for part in full]
     assert engine.json(f"mnist.panel({{}}).color({value})") == pytest.approx(wanted, abs=1.5)
+
+
+class Moved(nn.Module):
+    """Values that only change their places, and constants beside them."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 4, 3, stride=2), nn.Conv2d(4, 10, 1)
+
+    def forward(self, x):
+        x = torch.relu(self.conv(x)).flip(3)
+        x = nn.functional.pad(x.transpose(2, 3), (2, 0, 0, 1), value=0.5)
+        return self.head(x).mean((2, 3))
+
+
+def test_a_value_that_was_moved_comes_from_its_own_place(mnist):
+    torch.manual_seed(2)
+    engine = Explainer(network_of(Moved().eval(), 0.13, 0.31))
+    engine.show(mnist[1].images[0] / 255)
+    places = engine.json("network.layers.map(({type}, place) => type === 'gather' ? place : -1).filter((i) => i >= 0)")
+    assert len(places) >= 2
+    found = set()
+    for place in places:
+        height, width = engine.json(f"[maps[{place}].height, maps[{place}].width]")
+        for at in [(c, i, j) for c in (0, 3) for i in (0, 4, height - 1) for j in (0, 1, 5, width - 1)]:
+            step = engine.json(f"mnist.explain(network, maps, given, {place}, {list(at)})")
+            before = f"maps[{step['layer']['inputs'][0]}]"
+            assert step["total"] == pytest.approx(step["value"])
+            if "from" in step:
+                c, i, j = step["from"]
+                source = engine.json(f"{before}.data[({c} * {before}.height + {i}) * {before}.width + {j}]")
+                assert source == step["value"] and step["text"] == f"the value of map {c + 1}"
+            found.add(step["text"] == "a constant")
+    assert found == {True, False}

@@ -4,7 +4,14 @@
 Object.assign(mnist, (() => {
   const get = (x, c, i, j) => x.data[(c * x.height + i) * x.width + j];
   const within = (x, i, j) => i >= 0 && j >= 0 && i < x.height && j < x.width;
-  const said = (value) => (Math.abs(value) < 0.0005 ? "0" : Math.abs(value) < 0.1 ? value.toPrecision(3) : value.toFixed(3)).replace("-", "\u2212");
+  const alone = (value) => ({data: Float64Array.from([value]), channels: 1, height: 1, width: 1});
+
+  // A number as the page shows it: three digits, and a minus as wide as a plus.
+  function said(value) {
+    const size = Math.abs(value), text = size < 0.0005 ? "0" : size < 0.1 ? value.toPrecision(3) : value.toFixed(3);
+    return text.replace("-", "\u2212");
+  }
+
   const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
   // A convolution: for each map that it reads the patch, the kernel and the sum of their products. Outside is 0.
@@ -57,28 +64,29 @@ Object.assign(mnist, (() => {
   const SIGNS = {add: "+", mul: "\u00d7", div: "/", maximum: "or, if larger,"};
 
   function other(inputs, layer, [c, i, j], y) {
-    const [x] = inputs, {type, weight, bias, numbers = []} = layer, at = [c, i, j];
+    const [x] = inputs, {type, weight, bias, numbers} = layer, at = [c, i, j];
     if (inputs.length > 1 && type in SIGNS) {
       const values = inputs.map((z) => get(z, z.channels > 1 ? c : 0, z.height > 1 ? i : 0, z.width > 1 ? j : 0));
       const scaled = type === "add" ? values.map((value, k) => value * numbers[k]) : values;
-      const one = {data: Float64Array.from([0]), channels: 1, height: 1, width: 1};
-      const [p, q] = values.map((value) => ({...one, data: Float64Array.from([value])}));
+      const [p, q] = values.map(alone);
       return {text: scaled.map(said).join(` ${SIGNS[type]} `), total: mnist.LAYERS[type](p, layer, q).data[0]};
     }
-    if (type === "flatten") {
-      const size = x.height * x.width, rest = c % size;
-      const from = [Math.floor(c / size), Math.floor(rest / x.width), rest % x.width];
-      return {text: `the value of map ${from[0] + 1}`, total: get(x, ...from), from};
+    if (type === "flatten" || type === "gather") {  // a value from another place, or a constant
+      const to = (c * y.height + i) * y.width + j, index = type === "gather" && weight ? weight[to] : to;
+      if (!(index in x.data)) return {text: "a constant", total: layer.fill};
+      const size = x.height * x.width, rest = index % size;
+      const from = [Math.floor(index / size), Math.floor(rest / x.width), rest % x.width];
+      return {text: `the value of map ${from[0] + 1}`, total: x.data[index], from};
     }
     const isSame = ["channels", "height", "width"].every((side) => x[side] === y[side]);
     if (!isSame || inputs.length > 1) return {text: "a value of the maps before", total: get(y, ...at)};
-    const value = get(x, ...at), alone = {data: Float64Array.from([value]), channels: 1, height: 1, width: 1};
+    const value = get(x, ...at);
     if (type === "norm") {
       return {text: `${said(value)} \u00d7 ${said(weight[c])} + ${said(bias[c])}`, from: at,
               total: value * weight[c] + bias[c]};
     }
     if (type in FORMULAS) {
-      return {text: FORMULAS[type](said(value)), total: mnist.LAYERS[type](alone, layer).data[0], from: at};
+      return {text: FORMULAS[type](said(value)), total: mnist.LAYERS[type](alone(value), layer).data[0], from: at};
     }
     return {text: `${type.replace(/_/g, " ")} of ${said(value)}`, total: get(y, ...at), from: at};
   }
@@ -103,6 +111,10 @@ Object.assign(mnist, (() => {
     }
   }
 
+  // Whether a layer is the mean of each whole map.
+  const isMean = (network, maps, place) =>
+    network.layers[place].type === "avg_pool" && maps[place].height * maps[place].width === 1;
+
   // For each position of the last maps, its vote for a digit; their mean is the logit. null if the network does not end
   // in a mean over positions. Source: Zhou et al., arXiv:1512.04150 (class activation maps).
   function evidence(network, maps, digit) {
@@ -110,22 +122,21 @@ Object.assign(mnist, (() => {
       while (place >= 0 && types.includes(network.layers[place].type)) [place] = network.layers[place].inputs;
       return place;
     };
-    const isMean = (place) => place >= 0 && network.layers[place].type === "avg_pool"
-      && maps[place].height * maps[place].width === 1 && network.layers[place].inputs[0] >= 0;
+    const isLast = (place) => place >= 0 && isMean(network, maps, place) && network.layers[place].inputs[0] >= 0;
     const source = (place) => maps[network.layers[place].inputs[0]];
-    let place = before(maps.length - 1, "flatten");
-    if (isMean(place)) {
+    const place = before(maps.length - 1, "flatten");
+    if (isLast(place)) {
       const {data, height, width} = source(place), size = height * width;
       return size > 1 ? {votes: data.slice(digit * size, (digit + 1) * size), height, width} : null;
     }
     const {type, weight, bias, kernel = [1, 1]} = network.layers[place];
     const mean = before(network.layers[place].inputs[0], "flatten");
-    if (!["linear", "conv"].includes(type) || kernel[0] * kernel[1] > 1 || !isMean(mean)) return null;
+    if (!["linear", "conv"].includes(type) || kernel[0] * kernel[1] > 1 || !isLast(mean)) return null;
     const {data, channels, height, width} = source(mean), size = height * width;
     const votes = Float64Array.from({length: size}, (_, at) => (bias ? bias[digit] : 0)
       + total(Array.from({length: channels}, (_, c) => weight[digit * channels + c] * data[c * size + at])));
     return size > 1 ? {votes, height, width} : null;
   }
 
-  return {explain, trail, evidence, said};
+  return {explain, trail, evidence, isMean, said};
 })());

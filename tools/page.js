@@ -1,7 +1,7 @@
 // The page: a sheet, networks to choose, and the maps of their layers, grouped by convolution.
 "use strict";
 (() => {
-  const at = (id) => document.getElementById(id), {make, said} = mnist, SHEET = mnist.SHEET.side;
+  const at = (id) => document.getElementById(id), {make} = mnist, SHEET = mnist.SHEET.side;
   const KINDS = {conv: "convolution", norm: "batch norm", relu: "ReLU", silu: "SiLU", max_pool: "max pooling",
                  avg_pool: "average pooling", linear: "fully connected", flatten: "logits"};
   const TURNS = ["as learned", "turned by 90\u00b0", "turned by 180\u00b0", "turned by 270\u00b0"];
@@ -14,10 +14,10 @@
   const digits = DATA.digits.map((digit) => ({...digit, image: mnist.bytes(digit.image)}));
   // The network and what it makes of the image; its groups of layers; what is chosen: {place, at} or {digit}, and kept.
   let network = null, image = null, strokes = [], maps = [], given = null, groups = [], stacks = [];
-  let chosen = null, isKept = false, playing = null, resting = null;
+  let chosen = null, isKept = false, playing = null, resting = null, compared = null;
 
   const nameOf = (layer) => (KINDS[layer.type] || layer.type.replace(/_/g, " ")) + (layer.kernel ? ` ${layer.kernel.join("x")}` : "");
-  const isMean = (i) => network.layers[i].type === "avg_pool" && maps[i].height * maps[i].width === 1;
+  const isMean = (i) => mnist.isMean(network, maps, i);
 
   // Layers that belong together: a convolution, or several in a row, with what follows until the next one.
   function grouped() {
@@ -31,8 +31,8 @@
   }
 
   function choose(name) {
-    network = networks[name];
-    unchoose();
+    stop();
+    [network, chosen, isKept] = [networks[name], null, false];
     read();
     groups = grouped();
     stacks = [];
@@ -42,11 +42,12 @@
     at("about").textContent = accuracy ? `${size}. ${average} % of the test images on average over ${runs} ${
       runs > 1 ? "runs" : "run"}; this run ${accuracy} %.` : `${size}, ${layers.length} layers, from your file.`;
     showDigits(name);
-    show(image, strokes);
+    refresh();
+    explain();
   }
 
   // A row for a group of layers: its last maps, and the others on demand.
-  function rowOf(places, n) {
+  function rowOf(places) {
     const row = make("section", at("layers"), {className: "step", "aria-label": titleOf(places)});
     const label = make("div", row, {className: "label"}), last = places[places.length - 1];
     const head = make("h2", label, {textContent: titleOf(places)});
@@ -95,7 +96,7 @@
       "aria-label": `${nameOf(network.layers[place])}: ${sizeOf(place)}. Arrow keys choose a value, Escape leaves it.`});
     canvas.style.width = `${Math.round(columns * tile)}px`;
     const context = canvas.getContext("2d"), mark = make("div", box, {className: "mark", hidden: true});
-    const stack = {place, canvas, context, columns, lines, mark, row, picture: context.createImageData(canvas.width, canvas.height)};
+    const stack = {place, canvas, context, columns, mark, row, picture: context.createImageData(canvas.width, canvas.height)};
     stacks.push(stack);
     canvas.addEventListener("pointermove", (event) => { if (!isKept && event.pointerType === "mouse") point(event, stack); });
     canvas.addEventListener("click", (event) => { stop(); isKept = true; point(event, stack); });
@@ -159,12 +160,17 @@
   }
 
   function show(drawn, lines) {
-    [image, strokes] = [drawn, lines || []];
+    [image, strokes, compared] = [drawn, lines || [], null];
     read();
+    refresh();
+  }
+
+  // What changes at once; the networks side by side and the reasons for a digit wait until the drawing rests.
+  function refresh() {
     mnist.show(at("seen"), image || BLANK, 28);
     tell(maps[maps.length - 1].data, image, network, strokes);
     paintAll();
-    if (chosen) explain();
+    if (chosen && "place" in chosen) explain();
     clearTimeout(resting);
     resting = setTimeout(() => { if (!chosen || "digit" in chosen) explain(); }, REST);
   }
@@ -199,7 +205,6 @@
     patch.hidden = overlay.hidden = true;
     for (const {mark} of stacks) mark.hidden = true;
     for (const button of whys) button.setAttribute("aria-pressed", Boolean(chosen) && chosen.digit === whys.indexOf(button));
-    if (!network) return;
     const close = ["Close", unchoose];
     if (!chosen) compare();
     else if ("digit" in chosen) {
@@ -207,7 +212,7 @@
       if (found) lay(found);
       panel.digit(chosen.digit, logits, found, without(), close);
     } else {
-      const {place, at: [map, y, x]} = chosen, {layers} = network, {field, start, jump, orientations} = layers[place];
+      const {place, at: [map, y, x]} = chosen, {layers} = network, {field, start, jump} = layers[place];
       const {height, width} = maps[place], places = groups.find((group) => group.includes(place));
       const steps = mnist.trail(network, maps, given, place, chosen.at, places), turning = layers[steps[0].place];
       const where = height * width > 1 ? `, row ${y + 1}, column ${x + 1}` : "", count = turning.orientations;
@@ -247,20 +252,21 @@
   function without() {
     if (strokes.length < 2 || strokes.length > 6) return [];
     return strokes.map((_, i) => {
-      const rest = mnist.rasterize(strokes.filter((__, k) => k !== i)), scores = mnist.softmax(mnist.forward(network, rest).pop().data);
-      const best = scores.indexOf(Math.max(...scores));
-      return `Without stroke ${i + 1}: ${best}, ${mnist.percent(scores[best])}`;
+      const rest = mnist.rasterize(strokes.filter((__, k) => k !== i), mnist.SHEET.pen);
+      return `Without stroke ${i + 1}: ${answerOf(network, rest)}`;
     });
   }
 
+  function answerOf(one, pixels) {
+    const scores = mnist.softmax(mnist.forward(one, pixels).pop().data), best = scores.indexOf(Math.max(...scores));
+    return `${best}, ${mnist.percent(scores[best])}`;
+  }
+
   function compare() {
-    const rows = Object.entries(networks).map(([name, each]) => {
-      const scores = image && mnist.softmax(mnist.forward(each, image).pop().data);
-      const best = image ? scores.indexOf(Math.max(...scores)) : 0;
-      return [name, each.parameters.toLocaleString("en"), each.average ? `${each.average} %` : "",
-              image ? `${best}, ${mnist.percent(scores[best])}` : ""];
-    });
-    panel.compare(rows, HINT);
+    compared ||= Object.entries(networks).map(([name, each]) =>
+      [name, each.parameters.toLocaleString("en"), each.average ? `${each.average} %` : "",
+       image ? answerOf(each, image) : ""]);
+    panel.compare(compared, HINT);
   }
 
   function showDigits(name) {
@@ -290,6 +296,7 @@
     } catch { return wrong("its layers do not give ten logits for an image"); }
     if (![...at("network").options].some(({value}) => value === name)) make("option", at("network"), {value: name, textContent: name});
     at("network").value = name;
+    compared = null;
     choose(name);
   }
 

@@ -16,7 +16,7 @@ from helpers.beyond.whiten import whiten
 from helpers.data import Batches, Split
 from helpers.recipes import RECIPES, Recipe, one_cycle
 
-WHITENED = 5000  # images that `whiten` looks at
+WHITENED = 5000  # images that `whiten` looks at, also where training sees a part of them
 
 
 @dataclass(frozen=True, kw_only=True)

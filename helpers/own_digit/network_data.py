@@ -30,24 +30,10 @@ ACTIVATIONS |= dict.fromkeys(["sqrt", "log", "sin", "cos", "reciprocal", "log_si
 ACTIVATIONS |= {"leaky_relu": ("negative_slope",), "elu": ("alpha", "scale", "input_scale"), "celu": ("alpha",)}
 ACTIVATIONS |= {"hardtanh": ("min_val", "max_val"), "clamp": ("min", "max"), "softplus": ("beta", "threshold")}
 # Operators that put values in another order, repeat them, or leave some out.
-MOVES = {
-    *UNCHANGED,
-    "slice",
-    "select",
-    "narrow",
-    "permute",
-    "transpose",
-    "t",
-    "flip",
-    "roll",
-    "split",
-    "chunk",
-    "unbind",
-}
-MOVES |= {"split_with_sizes", "squeeze", "unsqueeze", "view", "unsafe_view", "reshape", "expand", "repeat", "clone"}
-MOVES |= {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "index", "index_select"}
+MOVES = {*UNCHANGED, "slice", "select", "narrow", "permute", "transpose", "t", "flip", "roll", "expand", "repeat"}
+MOVES |= {"split", "split_with_sizes", "chunk", "unbind", "index", "index_select", "cat", "stack", "as_strided"}
+MOVES |= {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "upsample_nearest2d"}
 MOVES |= {"reflection_pad2d", "replication_pad2d", "reflection_pad1d", "replication_pad1d", "constant_pad_nd", "pad"}
-MOVES |= {"upsample_nearest2d", "cat", "stack", "as_strided"}
 KNOWN = (
     "it takes convolutions of rows and maps, norms, max and average pooling, linear layers on vectors, padding, "
     "slices and other orders of values, the usual activations, and maps that are added, multiplied or concatenated"

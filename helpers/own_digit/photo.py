@@ -339,11 +339,8 @@ def rules(num_views: int = 32) -> dict[str, object]:
     draws = torch.rand(5, num_views - 1, generator=torch.Generator().manual_seed(0)) * 2 - 1
     numbers = {"views": VIEWS, "sure": SURE, "dark": DARK, "most": MOST, "euler": EULER}
     sentences = {"two": f"{TWO}: draw one alone.", "mark": f"{MARK}.", "strokes": STROKES, "none": NONE}
-    return (
-        numbers
-        | sentences
-        | {"draws": draws.T.double().numpy().round(4).tolist(), "scribble": network_of(trained_scribble_net(), 0, 1)}
-    )
+    made = {"draws": draws.T.double().numpy().round(4).tolist(), "scribble": network_of(trained_scribble_net(), 0, 1)}
+    return numbers | sentences | made
 
 
 def is_doubtful(probabilities: Tensor, notes: Sequence[str] = ()) -> bool:
