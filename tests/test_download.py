@@ -495,9 +495,17 @@ def test_python_without_pip_is_named(network, tmp_path):
         download.mnist_files(tmp_path)
 
 
+@pytest.fixture
+def interruptible():
+    """A shell starts what it runs in the background with interrupts switched off: here they are on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.fault("interrupt while it downloads", "no process and no file is left")
 @pytest.mark.parametrize("use", [use_mirror, use_pip])
-def test_interrupt_leaves_no_process_and_no_file(network, silent, tmp_path, use):
+def test_interrupt_leaves_no_process_and_no_file(network, silent, tmp_path, use, interruptible):
     use(network, silent)
 
     def interrupt():
