@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from helpers.beyond.recipes import ALL_RECIPES
-from helpers.own_digit.photo import is_doubtful, predict_digit, read_photo
+from helpers.own_digit.photo import is_doubtful, predict_photo, read_photo
 from measure.tables import read_csv
 from measure.weights import trained
 
@@ -35,7 +35,7 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
         except (ValueError, OSError) as error:
             errors.append(f"{row['file']}: {error}")
             continue
-        probabilities = predict_digit(network, image, mean, std)
+        probabilities = predict_photo(network, image, mean, std)
         digit, sure = int(probabilities.argmax()), float(probabilities.max())
         if str(digit) == row["label"].strip():
             right[kind] += 1

@@ -14,7 +14,7 @@ from scipy.interpolate import make_interp_spline
 from skimage.morphology import skeletonize
 
 from helpers.data import load_mnist
-from helpers.own_digit.photo import answer, is_doubtful, predict_digit, read_photo
+from helpers.own_digit.photo import answer, is_doubtful, predict_photo, read_photo
 from measure.weights import trained
 
 
@@ -380,7 +380,7 @@ def read(picture, network) -> tuple[int | None, str]:
         image, notes = read_photo(picture)
     except ValueError as error:
         return None, str(error)
-    probabilities = predict_digit(network[0], image, *network[1:])
+    probabilities = predict_photo(network[0], image, *network[1:])
     doubt = answer(probabilities, notes) if is_doubtful(probabilities, notes) else ""
     return int(probabilities.argmax()), doubt
 

@@ -1,16 +1,17 @@
 """Pictures of digits, against MNIST's own images of them."""
 
+import itertools
 import re
 import sys
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Batches, Split
-from helpers.own_digit.photo import answer, predict_digit, read_digit, read_photo
+from helpers.own_digit.photo import answer, is_doubtful, predict_digit, predict_photo, read_digit, read_photo
 from helpers.own_digit.scribble import is_scribble
 from helpers.train import evaluate
 from measure import picture_folder, train_scribble
@@ -203,6 +204,32 @@ def test_files_that_are_no_pictures_are_named(tmp_path):
         read_digit(tmp_path / "notes.txt")
     with pytest.raises(FileNotFoundError):
         read_digit(tmp_path / "absent.png")
+
+
+@pytest.mark.parametrize("angle", [0, -10])
+@pytest.mark.fault("picture that is turned", "a doubt")
+def test_a_one_with_a_flag_that_leans_is_not_taken_for_a_seven(angle):
+    network, right, sure = trained("own_digits"), 0, 0
+    for flag, drop, width in itertools.product((40, 50, 60), (30, 45), (10, 16)):
+        page = Image.new("L", (300, 300), 230)
+        strokes = [(150 - flag, 70 + drop), (150, 70), (150, 230)]
+        ImageDraw.Draw(page).line(strokes, fill=30, width=width, joint="curve")
+        image, notes = read_photo(np.asarray(page.rotate(angle, Image.Resampling.BICUBIC, fillcolor=230)))
+        probabilities = predict_photo(network[0], image, *network[1:])
+        if probabilities.argmax() == 1:
+            right += 1
+        else:
+            sure += not is_doubtful(probabilities, notes)
+    assert right >= 8 and sure == 0
+
+
+def test_upright_digits_are_seldom_doubted_as_turned(mnist):
+    network, images = trained("own_digits"), mnist[1].images[:150]
+    plain, turned = (
+        [read(network[0], image, *network[1:]) for image in images] for read in (predict_digit, predict_photo)
+    )
+    assert sum(is_doubtful(p) for p in turned) - sum(is_doubtful(p) for p in plain) <= 4
+    assert sum(p.argmax() != q.argmax() for p, q in zip(plain, turned)) <= 1
 
 
 def test_prediction_is_that_of_the_normalised_image(digits):

@@ -58,7 +58,7 @@ def test_multiplications_are_those_of_the_networks():
         assert f"| {name} | {peers.size(name):,} | {peers.multiplications(name):,} |" in RESULTS
 
 
-def test_the_claim_is_that_of_the_results():
+def test_what_readme_claims_of_records_is_in_their_rows():
     rows = results.read_results("lesson")
     (mean, spread), least = results.accuracy_of("lesson"), min(row["accuracy"] for row in rows)
     claim = f"{mean:.2f} ± {spread:.2f} % (n = {len(rows)} seeds, lowest {least} %)"

@@ -478,7 +478,7 @@ def test_muon_has_a_learning_rate_of_its_own():
 
 
 @pytest.mark.parametrize("name", ALL_RECIPES)
-def test_results_are_of_committed_code_and_final_epochs(name):
+def test_rows_say_their_commit_and_are_of_the_final_epoch(name):
     rows = results.read_results(name)
     # The baseline's setting was fitted to one given run. All claims of our own rest on ten seeds or more, and whoever
     # has fewer holds no record.

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from skimage.measure import euler_number, label, regionprops
 from torch import Tensor, nn
+from torchvision.transforms.functional import InterpolationMode, rotate
 
 from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, is_foreign, size, stroke_width, touches
 from helpers.own_digit.network_data import network_of
@@ -26,6 +27,8 @@ ORIENTATION = 0x0112  # of EXIF
 PEN = 1.75  # pixels of 20: thinner strokes are made as wide as this; MNIST's are 2 to 4 wide
 LEAST = 0.025  # of the picture's longer side: what is smaller is a speck
 SURE = 0.8  # a probability below this is no answer
+TURN = 25  # degrees by which a camera may have been turned
+OTHER, SHARE = 0.6, 0.4  # how sure the picture turned back must be of another digit, and what it counts then
 DARK, MOST, EULER = 100, 240, -2  # what counts as ink; more ink, or parts less holes below this, are no digit
 TWO, MARK = "There is more than one digit", "There is a mark beside the digit"
 STROKES, NONE = "There are more strokes than a digit has.", "It does not look like a digit."
@@ -332,6 +335,20 @@ def predict_digit(model: nn.Module, image: Tensor, mean: float, std: float, num_
     model.eval()
     device = next(model.parameters()).device
     return model((views_of(image.to(device), num_views) - mean) / std).softmax(dim=1).mean(dim=0).cpu()
+
+
+@torch.inference_mode()
+def predict_photo(model: nn.Module, image: Tensor, mean: float, std: float) -> Tensor:
+    """Returns the probability (10,) of each digit as `predict_digit` does, for a picture that may be turned.
+
+    A 1 with a flag that leans to the right looks like a 7. So the image is read once more, turned back; where that
+    gives another digit, both count.
+    """
+    upright = predict_digit(model, image, mean, std)
+    back = rotate(image[None], TURN, InterpolationMode.BILINEAR)[0]
+    turned = predict_digit(model, back, mean, std, num_views=1)
+    is_other = turned.argmax() != upright.argmax() and turned.max() > OTHER
+    return (1 - SHARE) * upright + SHARE * turned if is_other else upright
 
 
 def rules(num_views: int = 32) -> dict[str, object]:
