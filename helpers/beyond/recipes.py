@@ -1,7 +1,7 @@
 """The recipes of the records, and what a recipe of a `ConvNet` adds to the lesson's."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -120,6 +120,8 @@ SHORT |= {"fade": 0.5, "unpadded": (0, -2, -1)} | MILD
 FAST = {"stages": (((16, 5),), (16, 24), (24, 32)), "activation": "SiLU", "label_smoothing": 0.2, "whiten": True}
 
 ALL_RECIPES = RECIPES | {
+    # The lesson's network, as it is, when more time and a wider augmentation are allowed.
+    "lesson_longer": replace(RECIPES["lesson"], num_epochs=18, degrees=10, shift=1.5, scale=0.15, shear=8),
     "tiny": ConvNetRecipe(stages=(((4, 5),), (4, 4, 4), (3,)), unpadded=(0, -2, -1), **SMALL),
     "smallest": ConvNetRecipe(stages=(((4, 5), 4), (5, 5, 5), (4,)), unpadded=(0, -3, -2, -1), num_views=32, **SMALL),
     "medium": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), **LARGE | {"num_epochs": 9}),
