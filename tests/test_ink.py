@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.measure import label, regionprops
 
 from helpers.own_digit import scribble
-from helpers.own_digit.ink import find_sheet, find_strokes
+from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, is_foreign
 from helpers.own_digit.photo import answer, find_digit, is_doubtful, read_photo, to_color
 from tests import pictures
 
@@ -28,6 +29,25 @@ def test_the_middle_counts_whatever_the_shape_of_the_picture(seven, x, turned):
     digit, notes = find_digit(ink, ink > 0.5)
     middle = digit[180:300] if turned else digit[:, 180:300]
     assert middle.sum() == digit.sum() > 1000 and notes
+
+
+@pytest.mark.parametrize("size", [(40, 28), (28, 40), (64, 64)])
+def test_a_stroke_along_the_border_of_a_small_picture_is_ink(size):
+    color = np.full((*size, 3), 240.0)
+    color[3:-3, :4] = 30  # at the border
+    color[8:-8, 14:18] = 30
+    ink = find_ink(color)
+    assert ink[5:-5, :3].min() > 0.5 and ink[10:-10, 15:17].min() > 0.5 and ink[10:-10, 7:11].max() < 0.1
+
+
+def test_a_line_near_the_border_is_foreign_and_a_stroke_is_not():
+    places = np.zeros((100, 100), bool)
+    places[3:5, 10:90] = True  # the edge of a sheet
+    places[30:70, 40:46] = True
+    places[10:95, 70:76] = True
+    line, stroke, long_stroke = regionprops(label(places))
+    assert is_foreign(line, places.shape)
+    assert not is_foreign(stroke, places.shape) and not is_foreign(long_stroke, places.shape)
 
 
 def test_eighty_percent_is_sure(seven):

@@ -259,24 +259,12 @@ def _rectangle(region: ndarray) -> float:
 
 
 def _is_sharp(gray: ndarray, region: ndarray) -> bool:
-    """Tells whether the region is of one color up to its edge, and from right beyond it all is of another one.
-
-    Its own color must be wider than what differs from it: strokes and the little paper between them are no panel.
-    """
+    """Tells whether the region is of one color up to its edge, and from right beyond it all is of another one."""
     outer = ndimage.binary_dilation(region, iterations=4) & ~ndimage.binary_dilation(region, iterations=2)
     inner = ndimage.binary_erosion(region, iterations=3) & ~ndimage.binary_erosion(region, iterations=5)
-    if not outer.any():
-        return False
     inside, outside, near, far = (np.median(gray[place]) for place in (inner, outer, region, ~region))
     step = abs(outside - inside)
-    if step <= 20 or abs(near - inside) >= 0.3 * step or abs(far - outside) >= 0.5 * step:
-        return False
-    own = region & (abs(gray - inside) < 0.4 * step)
-    return bool(_widest(own) > 1.5 * _widest(region & ~own))
-
-
-def _widest(places: ndarray) -> float:
-    return float(ndimage.distance_transform_edt(np.pad(places, 1)).max())
+    return bool(step > 20 and abs(near - inside) < 0.3 * step and abs(far - outside) < 0.5 * step)
 
 
 def _carries_ink(part: ndarray) -> bool:
