@@ -10,13 +10,14 @@ import json
 import pickle
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from math import prod
 from numbers import Number
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from helpers.model import NUM_CLASSES
 from helpers.own_network.receptive_field import UNCHANGED, View, views
@@ -156,13 +157,10 @@ def _moved(call: Call, inputs: list[Call]) -> list[dict] | None:
         place = torch.arange(size, dtype=torch.float64) + count
         places[id(x.tensor)] = torch.stack([place, place + OTHER]).view(x.tensor.shape)  # of both images
         count += size
-    arguments = tree_map(lambda x: places.get(id(x), x) if isinstance(x, Tensor) else x, dict(call.arguments))
-    fill = arguments.get("value") or 0
-    if arguments.get("mode", "constant") == "constant" and "pad" in arguments:
-        arguments["value"] = float("nan")
-    if hasattr(call.operator, "_schema") and "input" in arguments:  # torch.fx renames it
-        arguments["self"] = arguments.pop("input")
-    moved = tree_leaves(call.operator(**arguments))
+    fill = call.arguments.get("value") or 0
+    if call.arguments.get("mode", "constant") == "constant" and "pad" in call.arguments:
+        call = replace(call, arguments=call.arguments | {"value": float("nan")})
+    moved = call.again(places)
     values = torch.cat([x.tensor[0].flatten() for x in inputs])
     for index in moved:
         if index.shape != call.tensor.shape or len(index) != 2:

@@ -1,7 +1,6 @@
 """What each layer of a network sees of the image, computed from what the network does with it."""
 
 from collections.abc import Callable
-from math import prod
 from typing import NamedTuple
 
 import torch
@@ -153,7 +152,7 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
         rule = RULES[call.kind]
         if any(a.joined and not a.seen for ((a, _),) in pairs) and rule not in (_along, _reduce, _contract):
             raise NotFollowed("flattened maps that were put together are taken apart")
-        axes = tuple(a if a.seen else rule(a, shape, after, arguments) for ((a, shape),) in pairs)
+        axes = tuple(a if a.seen else rule(a, shape, call) for ((a, shape),) in pairs)
     except NotFollowed as reason:
         return View(fresh, (), unknown or str(reason))
     return View(axes, (call,) if all(a.seen for a in axes) else (), unknown)
@@ -200,81 +199,57 @@ def _dims(dims: int | list[int] | None, shape: torch.Size) -> set[int]:
     return {dim % len(shape) for dim in dims}
 
 
-# How an axis passes each kind of operator: functions of the axis, the shapes before and after, and the arguments.
+# How an axis passes each kind of operator: functions of the axis, the shape before, and the call.
 
 
-def _reshape(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """The elements keep their order, so the steps between positions in the flattened tensor stay what they are."""
-    if axis.size == 1 and after[axis.dim - len(before) :][:1] == (1,):
-        return axis._replace(dim=axis.dim - len(before) + len(after))
-    step = axis.inner * prod(before[axis.dim + 1 :])
-    for dim in reversed(range(len(after))):
-        below = prod(after[dim + 1 :])
-        if below <= step < below * after[dim]:
-            if step % below == 0 and after[dim] % (step // below * axis.size) == 0:
-                return axis._replace(dim=dim, inner=step // below)
-            break
-    raise NotFollowed(f"a map of {axis.size} pixels is reshaped from {tuple(before)} to {tuple(after)}")
-
-
-def _permute(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    dims = list(range(len(before)))
-    if "dims" in arguments:
-        dims = [dim % len(before) for dim in arguments["dims"]]
-    else:
-        a, b = arguments.get("dim0", 0), arguments.get("dim1", -1)
-        dims[a], dims[b] = dims[b], dims[a]
-    return axis._replace(dim=dims.index(axis.dim))
-
-
-def _cut(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """One dimension is cut, or one index of it is taken."""
-    dim = arguments.get("dim", 0) % len(before)
-    if before[dim] == 1 and len(after) < len(before):
-        return _reshape(axis, before, after, arguments)
-    if dim == axis.dim:
-        if axis.inner > 1 or axis.size != before[dim] or len(after) < len(before) or "step" not in arguments:
-            raise NotFollowed("a part of the map is cut out")
-        begin = range(before[dim])[arguments["start"] or 0 :].start
-        return axis._replace(size=after[dim], start=axis.start + begin * axis.jump, jump=axis.jump * arguments["step"])
-    return axis._replace(dim=axis.dim - (dim < axis.dim and len(after) < len(before)))
-
-
-def _flip(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """The last position becomes the first."""
-    if axis.dim not in _dims(arguments["dims"], before):
+def _move(axis: Axis, before: torch.Size, call: Call) -> Axis:
+    """Values in another order, or some of them: the operator shows where the positions go."""
+    after = call.tensor.shape
+    if call.kind == "alias":
         return axis
-    if axis.inner > 1 or axis.size != before[axis.dim]:
-        raise NotFollowed("a flattened map is flipped")
-    return axis._replace(start=axis.start + (axis.size - 1) * axis.jump, jump=-axis.jump)
+    if axis.size == 1:  # which is alone in its dimension, or among others in the last one
+        dim = axis.dim - len(before) + len(after)
+        return axis._replace(dim=dim if after[max(dim, 0)] == 1 else len(after) - 1)
+    places = torch.arange(before[axis.dim]) // axis.inner % axis.size
+    places = places.view([-1 if dim == axis.dim else 1 for dim in range(len(before))]).expand(before).clone()
+    moved, *others = [x for x in call.again({id(call.arguments["input"]): places}) if x.shape == after]
+    dims = [dim for dim in range(len(after)) if not moved.equal(moved.narrow(dim, 0, 1).expand(after))]
+    if len(dims) == 1 and all(moved.equal(x) for x in others):
+        line = moved.movedim(dims[0], 0).flatten(1)[:, 0].long()
+        inner = int(line.diff().nonzero()[0]) + 1
+        first, step = int(line[0]), int(line[inner] - line[0])
+        size = int(((line - first) / step).max()) + 1
+        if line.equal(first + step * (torch.arange(len(line)) // inner % size)):
+            start = axis.start + first * axis.jump
+            return axis._replace(dim=dims[0], inner=inner, size=size, start=start, jump=axis.jump * step)
+    moves = f"from {tuple(before)} to {tuple(after)}" if call.kind in UNCHANGED else f"by {call.kind}"
+    raise NotFollowed(f"a map of {axis.size} pixels is reshaped or cut {moves}")
 
 
-def _along(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+def _along(axis: Axis, before: torch.Size, call: Call) -> Axis:
     """Something happens along dimensions; the map must not lie there."""
-    if "indices" in arguments:
-        dims = [dim for dim, index in enumerate(arguments["indices"]) if index is not None]
-    else:
-        dims = _dims(arguments.get("dim", arguments.get("dims", -1)), before)
-    if axis.dim in dims and axis.size > 1:
+    dims = call.arguments.get("dim", call.arguments.get("dims", -1))
+    if axis.dim in _dims(dims, before) and axis.size > 1:
         raise NotFollowed("an operation runs along the side of the map")
     return axis
 
 
-def _pad(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    grown = after[axis.dim] - before[axis.dim]
+def _pad(axis: Axis, before: torch.Size, call: Call) -> Axis:
+    grown = call.tensor.shape[axis.dim] - before[axis.dim]
     if grown and (axis.inner > 1 or axis.size != before[axis.dim]):
         raise NotFollowed("a flattened map is padded")
-    pairs = arguments.get("pad", arguments.get("padding"))  # of the last dimension first
+    pairs = call.arguments.get("pad", call.arguments.get("padding"))  # of the last dimension first
     left = [*pairs[::2], *[0] * len(before)][len(before) - 1 - axis.dim]
     start = axis.start - left * axis.jump
     return axis._replace(size=axis.size + grown, start=start, margin=axis.margin + grown / 2)
 
 
-def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+def _window(axis: Axis, before: torch.Size, call: Call) -> Axis:
     """A convolution or pooling: a kernel k adds (k - 1) * jump to the field, a stride s multiplies the jump.
 
     Source: Dumoulin and Visin, arXiv:1603.07285.
     """
+    after, arguments = call.tensor.shape, call.arguments
     weight = arguments.get("weight")
     sides = len(before) - 2 if weight is not None else 2
     if arguments.get("transposed"):
@@ -293,7 +268,7 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
         if rest:
             raise NotFollowed(f"adaptive pooling from {before[axis.dim]} to {after[axis.dim]} has windows of two sizes")
     else:
-        kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", 1)
+        kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", side("downscale_factor", 1))
         stride, padding, dilation = side("stride", kernel), side("padding", 0), side("dilation", 1)
     extent = dilation * (kernel - 1) + 1
     whole = after[axis.dim] == 1 and extent >= before[axis.dim] and (extent > 1 or "output_size" in arguments)
@@ -313,31 +288,26 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
     )
 
 
-def _unshuffle(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """Each square of pixels becomes channels of one, as in a window that does not overlap the next one."""
-    return _window(axis, before, after, {"kernel_size": arguments["downscale_factor"]})
-
-
 def _whole(axis: Axis) -> Axis:
     shape = {"kernel": axis.size, "stride": axis.size, "padding": 0, "margin": 0}
     return axis.window(axis.size)._replace(size=1, jump=axis.jump * axis.size, seen=True, **shape)
 
 
-def _reduce(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    dims = _dims(arguments.get("dim"), before)
+def _reduce(axis: Axis, before: torch.Size, call: Call) -> Axis:
+    dims = _dims(call.arguments.get("dim"), before)
     if 0 in dims:
         raise NotFollowed("the images of a batch are mixed")
     if axis.dim in dims:
         return _whole(axis)
-    return axis._replace(dim=axis.dim - (sum(d < axis.dim for d in dims) if len(after) < len(before) else 0))
+    return axis._replace(dim=axis.dim - sum(d < axis.dim for d in dims) * (call.tensor.ndim < len(before)))
 
 
-def _contract(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+def _contract(axis: Axis, before: torch.Size, call: Call) -> Axis:
     """A linear layer sums over the last dimension."""
     return _whole(axis) if axis.dim in (-1, len(before) - 1) else axis
 
 
-Rule = Callable[[Axis, torch.Size, torch.Size, dict], Axis]
+Rule = Callable[[Axis, torch.Size, Call], Axis]
 # What leaves each pixel in its place: by torch's own tag, or without it, some in older versions of torch.
 TOGETHER = {*NORMS, *DROPOUT, "native_dropout", "cat", "stack", "copy", "expand", "channel_shuffle", "prelu_kernel"}
 TOGETHER |= {"native_channel_shuffle", "hardswish", "leaky_relu", "log_sigmoid_forward", "rrelu_with_noise"}
@@ -345,14 +315,11 @@ SLIDING = ("conv", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_
 SIDES = ("kernel", "stride", "padding", "jump", "field", "size")  # of an axis, as a Layer has them
 UNCHANGED = ("view", "unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "to_copy", "alias", "detach")
 _RULES = {
-    _reshape: " ".join(UNCHANGED),
-    _permute: "permute transpose t",
-    _cut: "slice select split split_with_sizes unbind",
-    _flip: "flip",
-    _along: "softmax log_softmax glu roll sort topk cumsum index_select index",
+    _move: " ".join(UNCHANGED)
+    + " permute transpose t slice select split split_with_sizes unbind flip index index_select",
+    _along: "softmax log_softmax glu roll sort topk cumsum",
     _pad: "pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d",
-    _window: " ".join(SLIDING),
-    _unshuffle: "pixel_unshuffle",
+    _window: " ".join(SLIDING) + " pixel_unshuffle",
     _reduce: "mean sum amax amin max min std var var_mean norm linalg_vector_norm logsumexp prod",
     _contract: "linear",
 }

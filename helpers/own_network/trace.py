@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.fx.operator_schemas import normalize_function
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 # Functions that are recorded as such, and not as the operators that they are made of.
 NORMS = ("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "local_response_norm")
@@ -36,6 +36,13 @@ class Call:
     inputs: tuple["Call", ...] = ()
     pointwise: bool = False  # by torch's own tag
     operator: Any = None  # what can be called with the arguments
+
+    def again(self, values: dict[int, Tensor]) -> list[Tensor]:
+        """Returns what the operator makes of other values, by the ids of the tensors in whose place they are."""
+        arguments = tree_map(lambda x: values.get(id(x), x) if isinstance(x, Tensor) else x, dict(self.arguments))
+        if hasattr(self.operator, "_schema") and "input" in arguments:  # torch.fx renames it
+            arguments["self"] = arguments.pop("input")
+        return tree_leaves(self.operator(**arguments))
 
 
 class Trace(TorchDispatchMode):
