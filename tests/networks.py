@@ -636,7 +636,7 @@ NETWORKS = {
         lambda: Sequence(nn.MultiheadAttention(16, 2, dropout=0.25, batch_first=True)),
         [],
         *(UNPADDED, DROPOUT, NEAR, HEAD),
-        says={DROPOUT: "rates [0.25]", HEAD: "1 fully connected"},
+        says={DROPOUT: "rates [0.25]", HEAD: "bmm is not followed; 1 fully connected"},
         not_followed="layer mix: .*is not followed",
     ),
     "a transformer, then linear": small(

@@ -85,13 +85,12 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
         # A mean over the rows, and then one over the columns, are one layer.
         if call not in path or known or not is_layer or len({axis.seen for axis in view.axes}) > 1:
             continue
-        shapes = {tuple(abs(getattr(axis, what)) for what in SIDES) for axis in view.axes}
-        if len(shapes) > 1:
-            sides = {what: [abs(getattr(axis, what)) for axis in view.axes] for what in SIDES}
-            what, (height, width) = next((what, both) for what, both in sides.items() if both[0] != both[1])
-            raise ValueError(f"layer {call.name}: its {what} {height:g}x{width:g} is not square")
+        sides = {what: [abs(getattr(axis, what)) for axis in view.axes] for what in SIDES}
+        for what, (height, width) in sides.items():
+            if height != width:
+                raise ValueError(f"layer {call.name}: its {what} {height:g}x{width:g} is not square")
         kind = "".join(part.capitalize() for part in call.function.split("_"))
-        rows.append(Layer(call.name, kind, call.tensor.shape[:2][-1], *shapes.pop()))
+        rows.append(Layer(call.name, kind, call.tensor.shape[:2][-1], *(height for height, _ in sides.values())))
     return rows
 
 
@@ -99,12 +98,10 @@ def table(layers: list[Layer]) -> str:
     """Returns the rows as text, a line each."""
     lines, before = [f"{'':18} channels kernel stride padding jump receptive field  output"], 0
     for layer in layers:
-        sizes = f"{layer.channels:8} {layer.kernel:6} {layer.stride:6} {layer.padding:7} {layer.jump:4}"
-        whole = ", from the whole map" if layer.output_size == 1 and layer.kernel >= before > 0 else ""
-        lines.append(
-            f"{layer.type:18} {sizes} {layer.receptive_field:15} {layer.output_size:4}x{layer.output_size}{whole}"
-        )
-        before = layer.output_size
+        _, kind, channels, kernel, stride, padding, jump, field, size = layer
+        sizes = f"{channels:8} {kernel:6} {stride:6} {padding:7} {jump:4} {field:15} {size:4}x{size}"
+        lines.append(f"{kind:18} {sizes}" + ", from the whole map" * (size == 1 and kernel >= before > 0))
+        before = size
     return "\n".join(lines)
 
 
@@ -134,7 +131,8 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
     after, arguments = call.tensor.shape, call.arguments
     unknown = next((view.unknown for view, _ in inputs if view.unknown), "")
     # What is not followed is taken up again where there are maps: images, channels, rows, columns.
-    fresh = tuple(Axis(after[dim], dim) for dim in (2, 3)) if len(after) == 4 else ()
+    is_map = call.kind in SLIDING or all([axis.dim for axis in view.axes] == [2, 3] for view, _ in inputs)
+    fresh = tuple(Axis(after[dim], dim) for dim in (2, 3)) if len(after) == 4 and is_map else ()
     if not all(view.axes for view, _ in inputs):
         return View(fresh, (), unknown)
     pairs = [[(view.axes[i], tensor.shape) for view, tensor in inputs] for i in range(2)]
@@ -160,37 +158,32 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
 
 def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -> Axis:
     """Returns the axis of what several tensors make together: of the same shape, broadcast, or side by side."""
-    branches = [a for a, _ in axes if a.seen]
-    if call.kind == "cat" and len(branches) < len(axes):
-        dim = call.arguments["dim"] % len(after)
-        flat = [a for a, before in axes if not a.seen and a.dim == dim and a.size < before[dim]]
-        if len(branches) + len(flat) == len(axes):
-            field = max(a.field for a in [*branches, *map(_whole, flat)])  # what the next layer will see
-            widest = max(flat, key=lambda a: a.size * abs(a.jump))
-            return widest._replace(field=field - (widest.size - 1) * abs(widest.jump), joined=True)
-    if len(branches) < len(axes) and all(a.size == 1 for a, _ in axes if not a.seen):
-        branches = [a for a, _ in axes if not a.seen]  # there is one position, which may see the whole map, too
-        return branches[0]._replace(field=max(a.field for a, _ in axes))
-    if len(branches) < len(axes):
-        # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
-        if branches and call.kind not in ("mul", "div"):
-            raise NotFollowed("a value that sees the whole map is added to each of its positions")
-        # Dimensions are added in front where shapes are broadcast, and at one place where maps are stacked.
-        place = call.arguments["dim"] % len(after) if call.kind == "stack" else 0
-        if call.kind == "stack" and place == 0:
-            raise NotFollowed("maps are stacked in front of the images of a batch")
-        moved = [(a, before, a.dim + (len(after) - len(before)) * (a.dim >= place)) for a, before in axes if not a.seen]
-        if any(before[a.dim] != after[dim] for a, before, dim in moved):
-            raise NotFollowed("maps of different shape are put together")
-        branches = [a._replace(dim=dim) for a, _, dim in moved]
-        if call.kind == "cat" and branches[0].dim == call.arguments["dim"] % len(after):
-            raise NotFollowed("maps are put together side by side")
-        if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
-            raise NotFollowed("branches of different scale or direction are put together")
-        # Fields that lie beside each other, as in slices that start one pixel apart, are a larger one together.
-        start, end = min(a.start for a in branches), max(a.start + a.field for a in branches)
-        return max(branches, key=lambda a: a.field)._replace(start=start, field=int(end - start))
-    return max(branches, key=lambda a: a.field)
+    whole, maps = [a for a, _ in axes if a.seen], [(a, before) for a, before in axes if not a.seen]
+    if not maps:
+        return max(whole, key=lambda a: a.field)
+    dim = call.arguments["dim"] % len(after) if call.kind in ("cat", "stack") else 0
+    flat = [a for a, before in maps if call.kind == "cat" and a.dim == dim and a.size < before[dim]]
+    if len(flat) == len(maps):
+        field = max(a.field for a in [*whole, *map(_whole, flat)])  # what the next layer will see
+        widest = max(flat, key=lambda a: a.size * abs(a.jump))
+        return widest._replace(field=field - (widest.size - 1) * abs(widest.jump), joined=True)
+    if all(a.size == 1 for a, _ in maps):  # there is one position, which may see the whole map, too
+        return maps[0][0]._replace(field=max(a.field for a, _ in axes))
+    # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
+    if whole and call.kind not in ("mul", "div"):
+        raise NotFollowed("a value that sees the whole map is added to each of its positions")
+    if call.kind == "stack" and dim == 0:
+        raise NotFollowed("maps are stacked in front of the images of a batch")
+    # Dimensions are added in front where shapes are broadcast, and at one place where maps are stacked.
+    place = dim if call.kind == "stack" else 0
+    branches = [a._replace(dim=a.dim + (len(after) - len(before)) * (a.dim >= place)) for a, before in maps]
+    if any(before[a.dim] != after[b.dim] for (a, before), b in zip(maps, branches)):
+        raise NotFollowed("maps of different shape are put together")
+    if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
+        raise NotFollowed("branches of different scale or direction are put together")
+    # Fields that lie beside each other, as in slices that start one pixel apart, are a larger one together.
+    start, end = min(a.start for a in branches), max(a.start + a.field for a in branches)
+    return max(branches, key=lambda a: a.field)._replace(start=start, field=int(end - start))
 
 
 def _dims(dims: int | list[int] | None, shape: torch.Size) -> set[int]:
@@ -262,14 +255,10 @@ def _window(axis: Axis, before: torch.Size, call: Call) -> Axis:
         value = arguments.get(name) or [default]
         return value[place % len(value)] if isinstance(value, (list, tuple)) else value
 
-    if "output_size" in arguments:
-        kernel, rest = divmod(before[axis.dim], after[axis.dim])
-        stride, padding, dilation = kernel, 0, 1
-        if rest:
-            raise NotFollowed(f"adaptive pooling from {before[axis.dim]} to {after[axis.dim]} has windows of two sizes")
-    else:
-        kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", side("downscale_factor", 1))
-        stride, padding, dilation = side("stride", kernel), side("padding", 0), side("dilation", 1)
+    if "output_size" in arguments and before[axis.dim] % after[axis.dim]:
+        raise NotFollowed(f"adaptive pooling from {before[axis.dim]} to {after[axis.dim]} has windows of two sizes")
+    kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", before[axis.dim] // after[axis.dim])
+    stride, padding, dilation = side("stride", kernel), side("padding", 0), side("dilation", 1)
     extent = dilation * (kernel - 1) + 1
     whole = after[axis.dim] == 1 and extent >= before[axis.dim] and (extent > 1 or "output_size" in arguments)
     if axis.inner > 1 or axis.size != before[axis.dim]:
