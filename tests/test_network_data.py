@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.own_digit.network_data import main, network_of
+from tests.networks import Sequence
 from tests.test_pad import Engine
 
 ACTIVATIONS = [nn.Sigmoid(), nn.Tanh(), nn.Mish(), nn.Hardswish(), nn.Hardsigmoid(), nn.LeakyReLU(0.3), nn.ELU(0.7)]
@@ -80,6 +81,8 @@ DRAWN |= {
     "a factor for each place": lambda y, z, x, k: y * torch.arange(784.0).view(1, 1, 28, 28) + torch.arange(28.0),
     "a row of columns": lambda y, z, x, k: F.conv1d(y.flatten(2), torch.ones(2, 4, 5), stride=3, padding=2)[..., None],
     "glu": lambda y, z, x, k: F.glu(torch.cat([y, z], 1), dim=1),
+    "pooled to windows of two sizes": lambda y, z, x, k: F.adaptive_avg_pool2d(y[:, :, :7, :9], (4, 5)),
+    "enlarged": lambda y, z, x, k: F.interpolate(y, (40, 33), mode="bilinear"),
     "glu of rows": lambda y, z, x, k: F.glu(y, dim=2),
     "softmax": lambda y, z, x, k: (5 * y).softmax(dim=1) * z.softmax(dim=3) + y.log_softmax(2),
     "matrix product": lambda y, z, x, k: y @ z,
@@ -145,10 +148,17 @@ def test_of_several_outputs_the_logits_are_drawn():
     assert [layer["type"] for layer in network_of(Outputs(), 0.1, 0.3)["layers"]] == ["flatten", "linear"]
 
 
+@pytest.mark.parametrize("kind", ["MultiheadAttention", "TransformerEncoderLayer"])
+def test_sequences_are_those_of_torch(kind):
+    model = Sequence(getattr(nn, kind)(16, 2, batch_first=True), class_token=kind == "MultiheadAttention")
+    assert difference(initialized(model)) < 1e-5
+
+
 REFUSED = {
     "rounded": lambda y, z, x, k: torch.div(y, z, rounding_mode="floor"),
     "rounded by a number": lambda y, z, x, k: torch.div(y, 2, rounding_mode="floor"),
     "of two images": lambda y, z, x, k: F.max_pool2d(torch.cat([y, z]), 2)[:1],
+    "LSTM": lambda y, z, x, k: nn.LSTM(28, 28)(x[:, 0])[0][:, None],
     "three dimensions": lambda y, z, x, k: F.conv3d(y[:, :, None], torch.ones(2, 4, 1, 3, 3))[:, :, 0],
 }
 

@@ -31,7 +31,18 @@ ACTIVATIONS |= {"leaky_relu": ("negative_slope",), "elu": ("alpha", "scale", "in
 ACTIVATIONS |= {"hardtanh": ("min_val", "max_val"), "clamp": ("min", "max"), "softplus": ("beta", "threshold")}
 # Operators that put values in another order, repeat them, or leave some out.
 MOVES = {*UNCHANGED, "slice", "select", "narrow", "permute", "transpose", "t", "flip", "roll", "expand", "repeat"}
-MOVES |= {"split", "split_with_sizes", "chunk", "unbind", "index", "index_select", "cat", "stack", "as_strided"}
+MOVES |= {
+    "split",
+    "unsafe_split",
+    "split_with_sizes",
+    "chunk",
+    "unbind",
+    "index",
+    "index_select",
+    "cat",
+    "stack",
+    "as_strided",
+}
 MOVES |= {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "upsample_nearest2d"}
 MOVES |= {"reflection_pad2d", "replication_pad2d", "reflection_pad1d", "replication_pad1d", "constant_pad_nd", "pad"}
 KNOWN = (
@@ -205,6 +216,8 @@ def _products(call: Call, inputs: list[Call]) -> list[dict] | None:
     """Returns products of matrices, as in attention, and what is made along an axis: softmax and gated units."""
     get, kind, shape = call.arguments.get, call.kind, call.tensor.shape
     end = {"type": "gather", "shape": _shape(shape)}
+    if kind in ("adaptive_avg_pool2d", "upsample_bilinear2d", "upsample_bicubic2d"):
+        return _resampled(call, inputs[0].tensor)
     if kind in ("softmax", "log_softmax"):
         return _softmax(shape, get("dim"), kind)
     if kind == "glu":
@@ -232,6 +245,20 @@ def _products(call: Call, inputs: list[Call]) -> list[dict] | None:
         if [id(x.tensor) for x in inputs] == [id(left), id(right)] and bias is None:
             return [_transposed(right, of=[1]), product | {"of": [0, -1]}, end]
     return None
+
+
+def _resampled(call: Call, before: Tensor) -> list[dict]:
+    """Returns products with a matrix for columns and one for rows, as the operator makes them of each alone."""
+    channels, height, width = before.shape[1:]
+    layers: list[dict] = []
+    for axis, count in ((3, width), (2, height)):
+        lines = torch.eye(count).view(count, 1, *((1, count) if axis == 3 else (count, 1)))
+        made = call.again({id(call.arguments["input"]): lines.expand(count, 1, height, width).contiguous()})[0]
+        matrix = made[:, 0, 0, :].T if axis == 3 else made[:, 0, :, 0].T
+        rows = channels * (height if axis == 3 else call.tensor.shape[3])
+        layers.append({"type": "matmul", "pairs": 1, "rows": rows, "out": len(matrix), **_weights(matrix, None)})
+        layers.append(_transposed(torch.empty(channels, rows // channels, len(matrix))))
+    return layers[:-1] + [layers[-1] | {"shape": _shape(call.tensor.shape)}]
 
 
 def _transposed(matrices: Tensor, **more: object) -> dict:
