@@ -19,8 +19,8 @@ def draw(model: nn.Module, mean: float, std: float) -> None:
     a still picture stands there.
 
     Args:
-        model: convolutions, norms, poolings, activations and linear layers; branches may be added, multiplied or
-            concatenated.
+        model: convolutions, norms, poolings, activations, linear layers and attention; branches may be added,
+            multiplied or concatenated.
         mean, std: of the pixels, 0 to 1, which normalize the model's images.
 
     Raises:
