@@ -234,6 +234,7 @@ def test_usage_is_said(monkeypatch, capsys, argument):
         ("class Net: pass".encode("utf-16"), "no text in UTF-8 or Latin-1"),
         (b"def Net():\n    raise RuntimeError('x' * 10**6)\n", "RuntimeError: xxx"),
         (b"class Net:\n    def __init__(self):\n        self.net = self()\n", "TypeError"),
+        (b"def Net():\n    raise ValueError('\\x1b[2J a\\nPASS')\n", "ValueError:  [2J a PASS"),
     ],
 )
 def test_what_is_wrong_is_said_shortly(tmp_path, data, message):

@@ -44,7 +44,7 @@ def grade(file: str, expression: str, size: int) -> dict[str, object]:
     except MemoryError:
         report["error"] = f"{Path(file).name}:{expression}: it needs more than {GIGABYTES} GB of memory"
     except Exception as error:  # whatever a student's network does
-        report["error"] = str(error)[:LONGEST]
+        report["error"] = "".join(x if x.isprintable() else " " for x in str(error)[:LONGEST])
     return report
 
 
