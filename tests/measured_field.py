@@ -1,4 +1,7 @@
-"""The oracle of the receptive-field tests: fields measured by gradients, with nothing of the code under test."""
+"""The oracle of the receptive-field tests: fields measured by gradients and by a NaN that spreads from the image.
+
+Nothing of the code under test is used.
+"""
 
 from copy import deepcopy
 
@@ -69,3 +72,16 @@ def measured_fields(model: nn.Module, size: int = 150) -> list[int]:
         assert height == width
         fields.append(height)
     return fields
+
+
+@torch.inference_mode()
+def reached_rows(model: nn.Module, size: int) -> list[Tensor]:
+    """Returns for each convolution's and pooling's map whether a row of the image reaches a row of it.
+
+    Each image has a NaN in another row, so a map gives a table: of rows of the image, and of its own.
+    """
+    images = torch.ones(size, 1, size, size)
+    images[range(size), :, range(size)] = float("nan")
+    with Linear() as linear:
+        deepcopy(model).eval()(images)
+    return [maps.isnan().any(3).any(1) for maps in linear.maps]

@@ -1,7 +1,9 @@
 """Small networks as students write them, one for each kind, with their true receptive fields and lines."""
 
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +13,7 @@ PADDED, UNPADDED, POINT = "convolutions with padding", "convolutions without pad
 NORM, DROPOUT = "batch norm", "dropout"
 TWICE, NEAR, HEAD = "max pooling twice", "max pooling not near the output", "global average pooling or FC"
 STUCK, BORDER, BIAS = "dropout stays on in eval mode", "1x1 convolution with padding", "bias before batch norm"
+LINES = {PADDED, UNPADDED, POINT, NORM, DROPOUT, TWICE, NEAR, HEAD}
 FIELDS = [3, 4, 8, 10, 18, 18]  # of the body below
 
 
@@ -25,6 +28,7 @@ class Network:
     says: dict[str, str] = field(default_factory=dict)  # a part of the reason of a line
     parameters: str = ""
     not_followed: str = ""
+    sizes: tuple[int, ...] = (28, 32)  # of the images that it takes
 
 
 class Net(nn.Module):
@@ -73,6 +77,15 @@ def head(function: Callable, *modules: nn.Module, **network) -> Network:
 def change(make: Callable[[], dict], **network) -> Network:
     """The body with changes, and global average pooling."""
     return Network(lambda: nn.Sequential(body(**make()), nn.AdaptiveAvgPool2d(1), nn.Flatten()), **network)
+
+
+def small(make: Callable, fields: list[int], *passes: str, **network) -> Network:
+    """A network with a few of the techniques: those that pass."""
+    return Network(make, fields, LINES - {*passes}, **network)
+
+
+def chain(*layers: nn.Module) -> nn.Sequential:
+    return nn.Sequential(*layers, nn.Flatten())
 
 
 def mean(x: Tensor) -> Tensor:
@@ -237,6 +250,66 @@ class WholeAdded(nn.Module):
         return x + x.mean((2, 3), keepdim=True)
 
 
+class Twice(nn.Module):
+    """One convolution with a bias before two batch norms, and a parameter of the network's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.again = conv(1, 10, padding=1), conv(10, 10, padding=1, bias=True)
+        self.norms, self.scale = nn.ModuleList([nn.BatchNorm2d(10), nn.BatchNorm2d(10)]), nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        for norm in self.norms:
+            x = norm(self.again(x))
+        return mean(x) * self.scale
+
+
+class Sequence(nn.Module):
+    """Patches of the image as a sequence, and a linear layer at its end."""
+
+    def __init__(self, mix: nn.Module, *, class_token: bool = False):
+        super().__init__()
+        self.patches, self.mix, self.last = conv(1, 16, 7, stride=7, bias=True), mix, nn.Linear(16, 10)
+        if class_token:
+            self.cls, self.again = nn.Parameter(torch.zeros(1, 1, 16)), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        if hasattr(self, "cls"):
+            x = self.again(self.again(torch.cat([self.cls.expand(len(x), -1, -1), x], 1)))
+        x = self.mix(x, x, x) if isinstance(self.mix, nn.MultiheadAttention) else self.mix(x)
+        x = x[0] if isinstance(x, tuple) else x
+        return self.last(x[:, 0] if hasattr(self, "cls") else x.mean(1))
+
+
+class Gated(nn.Module):
+    """Two poolings, after the second only a gate and a 1x1 convolution behind the global average."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.gate, self.last = conv(1, 8), conv(8, 8), conv(8, 8, 1), conv(8, 10, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(self.second(F.max_pool2d(self.first(x), 2)), 2)
+        x = x * torch.sigmoid(self.gate(F.adaptive_avg_pool2d(x, 1)))
+        return self.last(F.adaptive_avg_pool2d(x, 1)).flatten(1)
+
+
+def batch_norm_in_a_branch(s: Net, x: Tensor) -> Tensor:
+    x = s.first(x)
+    return mean(x + s.drop(s.norm(s.conv(x))))
+
+
+def one_position(s: Net, x: Tensor) -> Tensor:
+    """As in a ResNet of 28 pixels, where a padded convolution sees all of a map of 1x1."""
+    x = s.first(x)
+    return s.last((x + s.second(x)).flatten(1))
+
+
+Output = namedtuple("Output", "hidden logits")
+
+
 def frozen() -> dict:
     return {"first": conv(1, 4, padding=1).requires_grad_(False)}
 
@@ -246,8 +319,8 @@ def tied() -> dict:
     return {"second": nn.Sequential(layer, nn.ReLU(), layer, nn.ReLU(), conv(4, 4))}
 
 
-def normed(norm: nn.Module) -> Network:
-    return change(lambda: {"norm": norm}, fails={NORM})
+def normed(norm: nn.Module, **network) -> Network:
+    return change(lambda: {"norm": norm}, fails={NORM}, **network)
 
 
 def activated(*activations: nn.Module) -> Network:
@@ -271,21 +344,29 @@ NETWORKS = {
     "average pooling smaller than the map": head(
         lambda x: F.avg_pool2d(x, 5).view(-1, 10), fields=[*FIELDS, 34], fails={HEAD}, says={HEAD: "5x5 of 6x6 pixels"}
     ),
-    "linear": head(lambda x, fc: fc(x.flatten(1)), nn.Linear(360, 10), says={HEAD: "1 fully connected"}),
+    "linear": head(lambda x, fc: fc(x.flatten(1)), nn.Linear(360, 10), says={HEAD: "1 fully connected"}, sizes=(28,)),
     "two linear layers": head(
-        lambda x, a, b: b(F.relu(a(torch.flatten(x, 1)))), nn.Linear(360, 5), nn.Linear(5, 10), says={HEAD: "2 fully"}
+        lambda x, a, b: b(F.relu(a(torch.flatten(x, 1)))),
+        nn.Linear(360, 5),
+        nn.Linear(5, 10),
+        says={HEAD: "2 fully"},
+        sizes=(28,),
     ),
     "linear over maps of two sizes": head(
         lambda x, last, fc: fc(torch.cat([x.flatten(1), last(x).flatten(1)], 1)),
         *(conv(10, 2), nn.Linear(392, 10)),
         fields=[*FIELDS, 26],
         says={HEAD: "1 fully connected"},
+        sizes=(28,),
     ),
     "convolution over the whole map": head(
-        lambda x, last: last(x)[:, :, 0, 0], conv(10, 10, 6), says={HEAD: "6x6 convolution over the whole map"}
+        lambda x, last: last(x)[:, :, 0, 0],
+        conv(10, 10, 6),
+        says={HEAD: "6x6 convolution over the whole map"},
+        sizes=(28,),
     ),
     "global maximum": head(
-        lambda x: F.max_pool2d(x, 6).flatten(1), fails={HEAD}, says={HEAD: "maximum", TWICE: "twice"}
+        lambda x: F.max_pool2d(x, 6).flatten(1), fails={HEAD}, says={HEAD: "maximum", TWICE: "twice"}, sizes=(28,)
     ),
     "global maximum as a function": head(lambda x: x.amax((2, 3)), fails={HEAD}, says={HEAD: "maximum"}),
     "adaptive maximum, then linear": head(
@@ -429,7 +510,7 @@ NETWORKS = {
     "ghost batch norm": change(lambda: {"norm": Ghost()}, says={NORM: "once"}),
     "group norm": normed(nn.GroupNorm(2, 4)),
     "instance norm": normed(nn.InstanceNorm2d(4, affine=True)),
-    "layer norm": normed(nn.LayerNorm([4, 28, 28])),
+    "layer norm": normed(nn.LayerNorm([4, 28, 28]), sizes=(28,)),
     "local response norm": normed(nn.LocalResponseNorm(2)),
     "activations": activated(nn.PReLU(), nn.Hardswish(), nn.Mish()),
     "more activations": activated(nn.GELU(), nn.SELU(), nn.LeakyReLU()),
@@ -471,6 +552,135 @@ NETWORKS = {
     "flattened, put together and taken apart": change(
         lambda: {"relu3": Net(lambda s, x: torch.cat([x.flatten(1), x.flatten(1)], 1).view(-1, 16, 6, 6)[:, :8])},
         not_followed="taken apart",
+        sizes=(28,),
     ),
     "mean added": change(lambda: {"relu2": WholeAdded()}, not_followed="sees the whole map is added"),
+    # Small ones: how values are dropped, biased, gated and put together.
+    "dropout in place": small(
+        lambda: chain(conv(1, 10), nn.Dropout(0.1, True), nn.AdaptiveAvgPool2d(1)),
+        [3],
+        *(UNPADDED, DROPOUT, NEAR, HEAD),
+        says={HEAD: "the average of the whole 26x26 map"},
+    ),
+    "dropout in place in a branch": small(
+        lambda: Net(
+            batch_norm_in_a_branch,
+            **{"first": conv(1, 10), "conv": conv(10, 10, padding=1), "norm": nn.BatchNorm2d(10)},
+            drop=nn.Dropout(0.1, inplace=True),
+        ),
+        [3, 5],
+        *(PADDED, UNPADDED, NORM, DROPOUT, NEAR, HEAD),
+        says={NORM: "once", DROPOUT: "[0.1]"},
+    ),
+    "batch norm of the batch alone": change(lambda: {"norm": nn.BatchNorm2d(4, track_running_stats=False)}),
+    "a bias that is used twice": small(
+        Twice,
+        [3, 5, 7],
+        *(PADDED, NORM, NEAR, HEAD),
+        notes={BIAS},
+        says={BIAS: "again: the norm takes it away, bias=False saves 10", NORM: "twice"},
+        parameters="1,041; torchsummary shows 1,950, for it counts again each time that it is called "
+        "and leaves out scale",
+    ),
+    "a pooling before a gate and the head": small(
+        Gated,
+        [3, 4, 8, 10],
+        *(UNPADDED, POINT, TWICE, HEAD),
+        says={NEAR: "0 convolutions after the last one", HEAD: "the average of the whole 5x5 map"},
+        sizes=(28,),
+    ),
+    "a padded layer that sees the whole map gives no border to the next one": small(
+        lambda: chain(conv(1, 4, 14, stride=14), conv(4, 8, 3, stride=2, padding=1), conv(8, 10, 1)),
+        [14],
+        *(PADDED, UNPADDED, POINT, NEAR, HEAD),
+        says={HEAD: "a 3x3 convolution over the whole map"},
+    ),
+    "maps of one position added": small(
+        lambda: Net(
+            one_position, first=conv(1, 10, 5, stride=28), second=conv(10, 10, padding=1), last=nn.Linear(10, 10)
+        ),
+        [5],
+        *(PADDED, UNPADDED, NEAR, HEAD),
+        says={HEAD: "1 fully connected"},
+    ),
+    "a depthwise convolution over the whole map": small(
+        lambda: chain(conv(1, 10, stride=14), conv(10, 10, stride=2, padding=1, groups=10)),
+        [3],
+        *(PADDED, UNPADDED, NEAR),
+        says={HEAD: "neither"},
+        sizes=(28,),
+    ),
+    "a depthwise convolution over the whole map, then a 1x1": small(
+        lambda: chain(conv(1, 8, stride=14), conv(8, 8, 2, groups=8), conv(8, 10, 1)),
+        [3],
+        *(UNPADDED, POINT, NEAR, HEAD),
+        says={HEAD: "1 fully connected"},
+        sizes=(28,),
+    ),
+    "a pooling of 3x3 with stride 2 over the whole map": small(
+        lambda: chain(conv(1, 8, stride=9), nn.MaxPool2d(3, 2), conv(8, 10, 1)),
+        [3],
+        *(UNPADDED, POINT, HEAD),
+        says={TWICE: "once", HEAD: "the maximum of the whole 3x3 map, not its average; 1 fully connected"},
+        sizes=(28,),
+    ),
+    "an average of 28x24": small(
+        lambda: chain(conv(1, 10, (1, 5)), nn.AdaptiveAvgPool2d(1)),
+        [],
+        *(UNPADDED, NEAR, HEAD),
+        says={HEAD: "the average of the whole 28x24 map"},
+        not_followed="0: its kernel 1x5 is not square",
+    ),
+    # Sequences.
+    "attention and its dropout": small(
+        lambda: Sequence(nn.MultiheadAttention(16, 2, dropout=0.25, batch_first=True)),
+        [],
+        *(UNPADDED, DROPOUT, NEAR, HEAD),
+        says={DROPOUT: "rates [0.25]", HEAD: "bmm is not followed; 1 fully connected"},
+        not_followed="layer mix: .*is not followed",
+    ),
+    "a transformer, then linear": small(
+        lambda: Sequence(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)),
+        [],
+        *(UNPADDED, DROPOUT, NEAR, HEAD),
+        says={DROPOUT: "rates [0.1, 0.1, 0.1, 0.1]", HEAD: "1 fully connected"},
+        not_followed="layer mix.self_attn: .*is not followed",
+    ),
+    "an LSTM, then linear": small(
+        lambda: Sequence(nn.LSTM(16, 16, batch_first=True)),
+        [],
+        *(UNPADDED, NEAR, HEAD),
+        says={HEAD: "1 fully connected"},
+        not_followed="layer mix: ",
+    ),
+    "a class token": small(
+        lambda: Sequence(nn.MultiheadAttention(16, 2, batch_first=True), class_token=True),
+        [],
+        *(UNPADDED, NEAR, HEAD),
+        says={HEAD: "1 fully connected"},
+        not_followed="taken apart",
+        parameters="2,346; torchsummary shows 1,514, for it counts again each time that it is called and leaves out "
+        "cls, mix.in_proj_weight, mix.in_proj_bias, mix.out_proj.weight, mix.out_proj.bias",
+    ),
+    # Several outputs.
+    "outputs by name": head(
+        lambda x, fc: SimpleNamespace(hidden=mean(x), logits=fc(mean(x))), nn.Linear(10, 10), says={HEAD: "1 fully"}
+    ),
+    "a tuple with names": head(
+        lambda x, fc: Output(mean(x), fc(mean(x))), nn.Linear(10, 10), says={HEAD: "1 fully connected"}
+    ),
+    "logits, then their ReLU": head(lambda x: (mean(x), F.relu(mean(x)))),
+    # Larger images.
+    "LeNet-5 with images of 32 pixels": small(
+        lambda: nn.Sequential(
+            *(conv(1, 6, 5, bias=True), nn.Tanh(), nn.AvgPool2d(2), conv(6, 16, 5, bias=True), nn.Tanh()),
+            *(nn.AvgPool2d(2), conv(16, 120, 5, bias=True), nn.Tanh(), nn.Flatten()),
+            *(nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10)),
+        ),
+        [5, 6, 14, 16],
+        *(UNPADDED, NEAR, HEAD),
+        says={HEAD: "a 5x5 convolution over the whole map: a fully connected layer in disguise; 2 fully connected"},
+        parameters="61,706",
+        sizes=(32,),
+    ),
 }

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.own_digit.network_data import main, network_of
+from tests.networks import Sequence
 from tests.test_pad import Engine
 
 ACTIVATIONS = [nn.Sigmoid(), nn.Tanh(), nn.Mish(), nn.Hardswish(), nn.Hardsigmoid(), nn.LeakyReLU(0.3), nn.ELU(0.7)]
@@ -79,6 +80,17 @@ DRAWN |= {
     "one map alone": lambda y, z, x, k: torch.cat([y], dim=1),
     "a factor for each place": lambda y, z, x, k: y * torch.arange(784.0).view(1, 1, 28, 28) + torch.arange(28.0),
     "a row of columns": lambda y, z, x, k: F.conv1d(y.flatten(2), torch.ones(2, 4, 5), stride=3, padding=2)[..., None],
+    "glu": lambda y, z, x, k: F.glu(torch.cat([y, z], 1), dim=1),
+    "pooled to windows of two sizes": lambda y, z, x, k: F.adaptive_avg_pool2d(y[:, :, :7, :9], (4, 5)),
+    "enlarged": lambda y, z, x, k: F.interpolate(y, (40, 33), mode="bilinear"),
+    "glu of rows": lambda y, z, x, k: F.glu(y, dim=2),
+    "softmax": lambda y, z, x, k: (5 * y).softmax(dim=1) * z.softmax(dim=3) + y.log_softmax(2),
+    "matrix product": lambda y, z, x, k: y @ z,
+    "linear by rows": lambda y, z, x, k: F.linear(y, torch.arange(56.0).view(2, 28).sin(), torch.ones(2)),
+    "attention": lambda y, z, x, k: F.scaled_dot_product_attention(y, z, y + z[:, :1]),
+    "a class token": lambda y, z, x, k: torch.cat([k.view(1, 4, 1, 1).expand(len(y), 4, 1, 28), y], 2),
+    "mean over the images": lambda y, z, x, k: z - 0.5 * y.mean(0, keepdim=True),
+    "of an image alone": lambda y, z, x, k: y + z.flip(0),
     "pooled rows": lambda y, z, x, k: F.max_pool1d(y.flatten(2), 3)[..., None],
 }
 
@@ -88,7 +100,7 @@ def difference(model: nn.Module) -> float:
     """Returns how far V8's probabilities, on a logarithmic scale, are from PyTorch's, for two images one by one."""
     images = torch.rand(2, 28, 28, generator=torch.Generator().manual_seed(1))
     engine = Engine(network_of(model.eval(), 0.1, 0.3))
-    pairs = [(model((image[None, None] - 0.1) / 0.3), engine.logits(image)[None]) for image in images]
+    pairs = [(model((image[None, None] - 0.1) / 0.3), engine.logits(image)[None].float()) for image in images]
     return max((x.log_softmax(1) - y.log_softmax(1)).abs().max().item() for x, y in pairs)
 
 
@@ -118,6 +130,11 @@ def test_a_softmax_at_the_end_is_left_to_the_page(last):
     assert [layer["type"] for layer in network["layers"]] == ["flatten", "linear"]
 
 
+@pytest.mark.parametrize("ends", [[nn.Softmax(1), nn.LogSoftmax(1)], [nn.LogSoftmax(1)] * 2, [nn.Softmax(0)]], ids=str)
+def test_two_of_them_and_one_over_images_are_what_they_are(ends):
+    assert difference(initialized(nn.Sequential(nn.Flatten(), nn.Linear(784, 10), *ends))) < 1e-5
+
+
 def test_of_several_outputs_the_logits_are_drawn():
     class Outputs(nn.Module):
         def __init__(self):
@@ -131,14 +148,17 @@ def test_of_several_outputs_the_logits_are_drawn():
     assert [layer["type"] for layer in network_of(Outputs(), 0.1, 0.3)["layers"]] == ["flatten", "linear"]
 
 
+@pytest.mark.parametrize("kind", ["MultiheadAttention", "TransformerEncoderLayer"])
+def test_sequences_are_those_of_torch(kind):
+    model = Sequence(getattr(nn, kind)(16, 2, batch_first=True), class_token=kind == "MultiheadAttention")
+    assert difference(initialized(model)) < 1e-5
+
+
 REFUSED = {
-    "glu": lambda y, z, x, k: F.glu(torch.cat([y, z], 1), dim=1),
-    "softmax": lambda y, z, x, k: y.softmax(dim=1),
-    "matrix product": lambda y, z, x, k: y @ z,
     "rounded": lambda y, z, x, k: torch.div(y, z, rounding_mode="floor"),
     "rounded by a number": lambda y, z, x, k: torch.div(y, 2, rounding_mode="floor"),
-    "mean over the images": lambda y, z, x, k: y - y.mean(0, keepdim=True),
-    "of the other image": lambda y, z, x, k: y + z.flip(0),
+    "of two images": lambda y, z, x, k: F.max_pool2d(torch.cat([y, z]), 2)[:1],
+    "LSTM": lambda y, z, x, k: nn.LSTM(28, 28)(x[:, 0])[0][:, None],
     "three dimensions": lambda y, z, x, k: F.conv3d(y[:, :, None], torch.ones(2, 4, 1, 3, 3))[:, :, 0],
 }
 
@@ -222,7 +242,7 @@ def test_wrong_weights_get_a_sentence(command):
         (
             "net.py:nn.Conv2d(1, 2, 3)",
             nn.Conv2d(1, 2, 3).state_dict(),
-            "(2, 10) logits for two images, not (2, 2, 26, 26)",
+            "(1, 10) logits for an image, not (1, 2, 26, 26)",
         ),
     ):
         status, text, error = command(network, saved)

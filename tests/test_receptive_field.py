@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.beyond.recipes import ALL_RECIPES
-from helpers.own_network.receptive_field import receptive_field, table
+from helpers.own_network.receptive_field import receptive_field, table, views
 from helpers.own_network.scorecard import grade_techniques
-from tests.measured_field import measured_fields
+from helpers.own_network.trace import trace
+from tests.measured_field import measured_fields, reached_rows
 from tests.networks import NETWORKS, Net
 
 
@@ -28,12 +29,36 @@ def fields_of(model: nn.Module, input_size: int = 28) -> list[int]:
 def test_fields_of_students_networks_are_those_measured(name):
     network = NETWORKS[name]
     model = network.make()
-    if network.not_followed:
-        with pytest.raises(ValueError, match=network.not_followed):
-            receptive_field(model)
-    else:
-        assert fields_of(model) == network.fields
+    if not network.not_followed:
         assert measured_fields(model)[: len(network.fields)] == network.fields
+    for size in network.sizes:
+        if network.not_followed:
+            with pytest.raises(ValueError, match=network.not_followed):
+                receptive_field(model, size)
+        else:
+            assert fields_of(model, size) == network.fields
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if not NETWORKS[name].not_followed])
+def test_each_row_of_a_map_sees_the_rows_of_the_image_from_which_a_nan_reaches_it(name):
+    """In images of 28 and of 32 pixels; at their borders, it may see less."""
+    network = NETWORKS[name]
+    model = network.make()
+    for size in network.sizes:
+        seen_by = views(trace(model, input_size=size))
+        layers = [view.axes[0] for call, view in seen_by.items() if call.kind in ("conv", "max_pool2d", "avg_pool2d")]
+        tables = reached_rows(model, size)
+        assert len(tables) >= len(network.fields)
+        for axis, reached in zip(layers, tables[: len(network.fields)]):
+            assert reached.shape == (size, axis.size)
+            for place in range(axis.size):
+                rows = reached[:, place].nonzero().flatten().tolist()
+                first = axis.start + place * axis.jump
+                last = first + axis.field - 1
+                if first >= 0 and last < size:
+                    assert (rows[0], rows[-1]) == (first, last)
+                elif name != "circular":  # where a border shows rows of the other side
+                    assert all(first <= row <= last for row in rows)
 
 
 def call(module: nn.Module, x: torch.Tensor) -> torch.Tensor:

@@ -105,6 +105,7 @@ def test_files_of_all_kinds_are_read(tmp_path, capsys, name):
     [
         "data = open('x', 'w')",
         "x = [print(1)]",
+        "x = {}; x[print(1)] = 2",
         "x = (lambda: print(1))()",
         "print('training')",
         "for i in range(3):\n    x = i",
@@ -185,6 +186,11 @@ ENDINGS = {
         "the process ended (exit status 0) before",
     ),
     "os._exit": ("import os\ndef net():\n    os._exit(0)\n", 1, "the process ended (exit status 0) before"),
+    "a report of its own": (
+        "import sys\ndef net():\n    open(sys.argv[-1], 'w').write('[1]')\n    sys.exit(0)\n",
+        1,
+        "the process ended (exit status 0) before",
+    ),
     "too slow": ("def net():\n    while True:\n        pass\n", 1, "took longer than 20 s and was stopped"),
     "too large": (
         PASSING.replace("def net():", "def net():\n    x = bytearray(20 << 30)"),
@@ -228,6 +234,7 @@ def test_usage_is_said(monkeypatch, capsys, argument):
         ("class Net: pass".encode("utf-16"), "no text in UTF-8 or Latin-1"),
         (b"def Net():\n    raise RuntimeError('x' * 10**6)\n", "RuntimeError: xxx"),
         (b"class Net:\n    def __init__(self):\n        self.net = self()\n", "TypeError"),
+        (b"def Net():\n    raise ValueError('\\x1b[2J a\\nPASS')\n", "ValueError:  [2J a PASS"),
     ],
 )
 def test_what_is_wrong_is_said_shortly(tmp_path, data, message):

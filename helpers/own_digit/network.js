@@ -192,8 +192,20 @@ const mnist = (() => {
     return y;
   }
 
+  // Products of rows of x and rows of a weight, or of z: in each pair of matrices, all of them.
+  function matmul(x, {weight, bias, pairs, rows, out}, z) {
+    const y = empty(1, pairs * rows, out), other = z ? z.data : weight, count = x.data.length / pairs / rows;
+    for (let row = 0, to = 0; row < pairs * rows; row++) for (let o = 0; o < out; o++) {
+      let sum = bias ? bias[o] : 0;
+      const at = (Math.floor(row / rows) * out + o) * count;
+      for (let i = 0; i < count; i++) sum += other[at + i] * x.data[row * count + i];
+      y.data[to++] = sum;
+    }
+    return y;
+  }
+
   const LAYERS = {
-    conv, linear,
+    conv, linear, matmul,
     pad, group_norm: groupNorm,
     // Values in another order, or some of them; what the index does not find is a constant.
     gather: (x, {weight, shape: [channels, height, width], fill}) =>

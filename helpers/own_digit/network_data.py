@@ -10,20 +10,20 @@ import json
 import pickle
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from math import prod
 from numbers import Number
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from helpers.model import NUM_CLASSES
 from helpers.own_network.receptive_field import UNCHANGED, View, views
 from helpers.own_network.submission import ARGUMENT, load
 from helpers.own_network.trace import DROPOUT, Call, Trace, trace
 
-OTHER = 2**24  # beyond the places of an image's values, which a float32 holds
 # Activations by torch's name, with the names of the numbers that they take.
 ACTIVATIONS = dict.fromkeys(["relu", "silu", "sigmoid", "tanh", "mish", "hardswish", "hardsigmoid", "abs", "exp"], ())
 ACTIVATIONS |= dict.fromkeys(["sqrt", "log", "sin", "cos", "reciprocal", "log_sigmoid"], ()) | {"pow": ("exponent",)}
@@ -31,11 +31,22 @@ ACTIVATIONS |= {"leaky_relu": ("negative_slope",), "elu": ("alpha", "scale", "in
 ACTIVATIONS |= {"hardtanh": ("min_val", "max_val"), "clamp": ("min", "max"), "softplus": ("beta", "threshold")}
 # Operators that put values in another order, repeat them, or leave some out.
 MOVES = {*UNCHANGED, "slice", "select", "narrow", "permute", "transpose", "t", "flip", "roll", "expand", "repeat"}
-MOVES |= {"split", "split_with_sizes", "chunk", "unbind", "index", "index_select", "cat", "stack", "as_strided"}
+MOVES |= {
+    "split",
+    "unsafe_split",
+    "split_with_sizes",
+    "chunk",
+    "unbind",
+    "index",
+    "index_select",
+    "cat",
+    "stack",
+    "as_strided",
+}
 MOVES |= {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "upsample_nearest2d"}
 MOVES |= {"reflection_pad2d", "replication_pad2d", "reflection_pad1d", "replication_pad1d", "constant_pad_nd", "pad"}
 KNOWN = (
-    "it takes convolutions of rows and maps, norms, max and average pooling, linear layers on vectors, padding, "
+    "it takes convolutions of rows and maps, norms, max and average pooling, linear layers, attention, padding, "
     "slices and other orders of values, the usual activations, and maps that are added, multiplied or concatenated"
 )
 
@@ -48,31 +59,29 @@ def network_of(model: nn.Module, mean: float, std: float) -> dict[str, object]:
     Raises:
         ValueError: a layer is not one that network.js knows; the message names it.
     """
-    return data_of(trace(model), mean, std)
+    return data_of(trace(model, batch=1), mean, std)
 
 
-def ten_logits(record: Trace) -> Trace:
-    """Returns the trace of a network that reads ten digits.
+def ten_logits(model: nn.Module) -> Trace:
+    """Returns the trace of a network that reads ten digits, with a single image, as it is drawn.
 
     Raises:
         ValueError: it returns something else.
     """
-    if (shape := record.output.tensor.shape) != (2, NUM_CLASSES):
-        expected = f"(2, {NUM_CLASSES}) logits for two images"
-        raise ValueError(f"the pad draws networks that return {expected}, not {tuple(shape)}")
+    record = trace(model, batch=1)
+    if (shape := tuple(record.output.tensor.shape)) not in ((1, NUM_CLASSES), (NUM_CLASSES,)):
+        expected = f"(1, {NUM_CLASSES}) logits for an image"
+        raise ValueError(f"the pad draws networks that return {expected}, not {shape}")
     return record
 
 
 def data_of(record: Trace, mean: float, std: float) -> dict[str, object]:
-    """Returns what `network_of` does, of a network whose trace is there already."""
+    """Returns what `network_of` does, of a network whose trace with a single image is there already."""
     modules, seen_by = dict(record.model.named_modules()), views(record)
     image, *calls = seen_by
     if record.output not in seen_by:
         raise ValueError(f"{_name(record.output)} does not come from the image")
-    output = record.output
-    while output.kind in ("softmax", "log_softmax", *UNCHANGED) and len(output.tensor.shape) == 2:
-        output = next(x for x in output.inputs if x in seen_by)
-    needed = _leading_to(output, seen_by)
+    needed = _leading_to(_without_softmax(record.output, seen_by), seen_by)
     layers: list[dict] = []
     place = {image: -1}
     for call in [call for call in calls if call in needed]:
@@ -83,16 +92,30 @@ def data_of(record: Trace, mean: float, std: float) -> dict[str, object]:
         if call.kind in (*DROPOUT, *UNCHANGED) and call.tensor.shape == inputs[0].tensor.shape:
             place[call] = place[inputs[0]]
             continue
-        places = [place[x] for x in inputs]
+        places = of = [place[x] for x in inputs]
         for layer in _layers(call, inputs, modules.get(call.name.removesuffix(".conv2d"))):
-            layers.append(layer | {"inputs": places})
-            places = [len(layers) - 1]
+            if "of" in layer:  # the call's inputs, or the layers before this one
+                of = [places[i] if i >= 0 else len(layers) + i for i in layer.pop("of")]
+            layers.append(layer | {"inputs": of})
+            of = [len(layers) - 1]
         layers[-1] |= _sight(call, seen_by[call])
-        place[call] = places[0]
+        place[call] = len(layers) - 1
     if not layers:
         raise ValueError("the network has no layer that changes the image")
     parameters = sum(p.numel() for p in record.parameters.values())
     return {"mean": mean, "std": std, "layers": layers, "parameters": parameters}
+
+
+def _without_softmax(output: Call, seen_by: dict[Call, View]) -> Call:
+    """Returns the call whose values give the same digits by the page's own softmax."""
+    ends = {"softmax", "log_softmax", *UNCHANGED}
+    while output.kind in ends:
+        if "softmax" in output.kind:
+            if output.tensor.shape[output.arguments["dim"]] < output.tensor.numel():
+                break
+            ends.discard("softmax")  # a second one would change the first one's values
+        output = next(x for x in output.inputs if x in seen_by)
+    return output
 
 
 def _leading_to(output: Call, seen_by: dict[Call, View]) -> set[Call]:
@@ -122,16 +145,17 @@ def _pair(value: int | list[int]) -> list[int]:
 
 def _layers(call: Call, inputs: list[Call], module: nn.Module | None) -> list[dict[str, object]]:
     """Returns what a call does, as layers of network.js in a row. The module says whether its filters are shared."""
-    layers: list[dict] | None = None
-    if len(inputs) > 1:
+    layers = _products(call, inputs)
+    if layers is None and len(inputs) > 1:
         layers = _joined(call, inputs)
-    elif inputs[0] is call.inputs[0] or call.kind in ("linear", "rsub") or call.pointwise:
+    elif layers is None and (inputs[0] is call.inputs[0] or call.kind in ("linear", "rsub") or call.pointwise):
         before, after = inputs[0].tensor.shape, call.tensor.shape
-        layer = _convolution(call, module) or _normalized(call, before) or _pooling(call, before, after)
-        if layer is None and call.kind in UNCHANGED and before[1:].numel() == after[1:].numel() == after[1]:
-            layer = {"type": "flatten"}
-        if layer is None and call.kind in ("pad", "constant_pad_nd"):
-            layer = _padding(call)
+        layer = None
+        if len(before) > 1 and before[0] == 1:  # channels are the second dimension
+            layer = _convolution(call, module) or _normalized(call, before) or _pooling(call, before, after)
+            layer = layer or _padding(call)
+            if call.kind in UNCHANGED and after[1:2] == (after.numel(),):
+                layer = {"type": "flatten"}
         layers = (
             [layer] if layer else _layer_norm(call, before) or _pointwise(call, inputs[0]) or _reduced(call, before)
         )
@@ -143,41 +167,120 @@ def _layers(call: Call, inputs: list[Call], module: nn.Module | None) -> list[di
 
 def _shape(shape: torch.Size) -> list[int]:
     """Returns channels, height and width of an image's values; further axes belong to the width."""
-    return [*shape[1:3], 1, 1][:2] + [prod(shape[3:])]
+    sides = shape[1:] if shape[:1] == (1,) else shape  # the images' own axis may be elsewhere, as in attention
+    return [*sides[:2], 1, 1][:2] + [prod(sides[2:])]
+
+
+def _gather(index: Tensor, shape: list[int], count: int, **more: object) -> dict:
+    """Returns the layer that takes values by their places among so many."""
+    is_same = index.equal(torch.arange(count, dtype=index.dtype))
+    return {"type": "gather", "shape": shape} | ({} if is_same else {"weight": _numbers(index)}) | more
 
 
 def _moved(call: Call, inputs: list[Call]) -> list[dict] | None:
     """Returns the values that a call takes, by their places, which it moves in their stead."""
     if call.kind not in MOVES:
         return None
-    places, count = {}, 0
+    floats = [x for x in tree_leaves(call.arguments) if isinstance(x, Tensor) and x.is_floating_point()]
+    constants, places, count = {id(x): x.detach() for x in floats}, {}, 0
     for x in inputs:
-        size = x.tensor[0].numel()
-        place = torch.arange(size, dtype=torch.float64) + count
-        places[id(x.tensor)] = torch.stack([place, place + OTHER]).view(x.tensor.shape)  # of both images
+        size = x.tensor.numel()
+        places[id(x.tensor)] = (torch.arange(size, dtype=torch.float64) + count).view(x.tensor.shape)
+        constants[id(x.tensor)] = torch.zeros(x.tensor.shape)
         count += size
-    arguments = tree_map(lambda x: places.get(id(x), x) if isinstance(x, Tensor) else x, dict(call.arguments))
-    fill = arguments.get("value") or 0
-    if arguments.get("mode", "constant") == "constant" and "pad" in arguments:
-        arguments["value"] = float("nan")
-    if hasattr(call.operator, "_schema") and "input" in arguments:  # torch.fx renames it
-        arguments["self"] = arguments.pop("input")
-    moved = tree_leaves(call.operator(**arguments))
-    values = torch.cat([x.tensor[0].flatten() for x in inputs])
+    fill = call.arguments.get("value") or 0
+    added = (
+        [x for x in call.again(constants) if x.shape == call.tensor.shape and x.any()]
+        if len(floats) > len(inputs)
+        else []
+    )
+    if call.arguments.get("mode", "constant") == "constant" and "pad" in call.arguments:
+        call = replace(call, arguments=call.arguments | {"value": float("nan")})
+    moved = call.again({key: torch.full(x.shape, float("nan")) for key, x in constants.items()} | places)
+    values = torch.cat([x.tensor.flatten() for x in inputs])
     for index in moved:
-        if index.shape != call.tensor.shape or len(index) != 2:
+        index = index.nan_to_num(-1).flatten()
+        if len(index) != call.tensor.numel() or (
+            len(moved) > 1 and not torch.equal(values[index.long()], call.tensor.flatten())
+        ):
             continue
-        first, second = index.nan_to_num(-1), (index - OTHER).nan_to_num(-1)
-        if not torch.equal(first[0], second[1]) or first[0].max() >= count:
-            continue
-        index = first[0].flatten()
-        if len(moved) > 1 and not torch.equal(values[index.long()], call.tensor[0].flatten()):
-            continue
-        is_same = torch.equal(index, torch.arange(count, dtype=index.dtype))
-        layer = {"type": "gather", "shape": _shape(call.tensor.shape), "fill": fill}
-        layer |= {} if is_same else {"weight": _numbers(index)}
-        return [{"type": "cat"}, layer] if len(inputs) > 1 else [layer]
+        layer = _gather(index, _shape(call.tensor.shape), count, fill=fill)
+        layers = [{"type": "cat"}, layer] if len(inputs) > 1 else [layer]
+        for x in added:
+            layers += _each({"type": "norm", **_weights(torch.ones(x.numel()), x.flatten())}, x.shape)
+        return layers
     return None
+
+
+def _products(call: Call, inputs: list[Call]) -> list[dict] | None:
+    """Returns products of matrices, as in attention, and what is made along an axis: softmax and gated units."""
+    get, kind, shape = call.arguments.get, call.kind, call.tensor.shape
+    end = {"type": "gather", "shape": _shape(shape)}
+    if kind in ("adaptive_avg_pool2d", "upsample_bilinear2d", "upsample_bicubic2d"):
+        return _resampled(call, inputs[0].tensor)
+    if kind in ("softmax", "log_softmax"):
+        return _softmax(shape, get("dim"), kind)
+    if kind == "glu":
+        before = inputs[0].tensor
+        halves = torch.arange(before.numel()).view(before.shape).chunk(2, get("dim"))
+        first, second = (_gather(half.flatten(), _shape(shape), before.numel(), of=[0]) for half in halves)
+        return [first, second, {"type": "sigmoid", "numbers": []}, {"type": "mul", "of": [-3, -1]}]
+    if kind.startswith("scaled_dot_product") and len(inputs) == 3 and not get("is_causal"):
+        query, key, value = (x.tensor for x in inputs)
+        pairs, rows, size = prod(query.shape[:-2]), query.shape[-2], key.shape[-2]
+        if get("attn_mask") is not None or query.shape[:-2] != key.shape[:-2]:
+            return None
+        scale = {"type": "norm", **_weights(torch.tensor([get("scale") or query.shape[-1] ** -0.5]), torch.zeros(1))}
+        product = {"type": "matmul", "pairs": pairs, "rows": rows}
+        weighed = [product | {"out": size, "of": [0, 1]}, scale, *_softmax((1, 1, pairs * rows, size), -1, "softmax")]
+        return [*weighed, _transposed(value, of=[2]), product | {"out": value.shape[-1], "of": [-2, -1]}, end]
+    if kind == "bmm" or (kind == "linear" and (len(shape) > 2 or shape[0] > 1)):
+        left = get("input") if get("mat1") is None else get("mat1")
+        right = get("weight").mT if get("mat2") is None else get("mat2")
+        bias = get("bias") if get("mat1") is None else get("input")
+        product = {"type": "matmul", "pairs": prod(shape[:-2]) if kind == "bmm" else 1, "out": shape[-1]}
+        product["rows"] = shape[:-1].numel() // product["pairs"]
+        if inputs[0].tensor is left and len(inputs) == 1:
+            return [product | _weights(right.mT, bias), end]
+        if [id(x.tensor) for x in inputs] == [id(left), id(right)] and bias is None:
+            return [_transposed(right, of=[1]), product | {"of": [0, -1]}, end]
+    return None
+
+
+def _resampled(call: Call, before: Tensor) -> list[dict]:
+    """Returns products with a matrix for columns and one for rows, as the operator makes them of each alone."""
+    channels, height, width = before.shape[1:]
+    layers: list[dict] = []
+    for axis, count in ((3, width), (2, height)):
+        lines = torch.eye(count).view(count, 1, *((1, count) if axis == 3 else (count, 1)))
+        made = call.again({id(call.arguments["input"]): lines.expand(count, 1, height, width).contiguous()})[0]
+        matrix = made[:, 0, 0, :].T if axis == 3 else made[:, 0, :, 0].T
+        rows = channels * (height if axis == 3 else call.tensor.shape[3])
+        layers.append({"type": "matmul", "pairs": 1, "rows": rows, "out": len(matrix), **_weights(matrix, None)})
+        layers.append(_transposed(torch.empty(channels, rows // channels, len(matrix))))
+    return layers[:-1] + [layers[-1] | {"shape": _shape(call.tensor.shape)}]
+
+
+def _transposed(matrices: Tensor, **more: object) -> dict:
+    index = torch.arange(matrices.numel()).view(matrices.shape).mT
+    return _gather(index.flatten(), [1, index.shape[:-1].numel(), index.shape[-1]], index.numel(), **more)
+
+
+def _softmax(shape: torch.Size, dim: int, kind: str) -> list[dict]:
+    """Returns powers of what lies below the largest value, divided by their sum: along the last axis, and put back."""
+    size, index = shape[dim], torch.arange(prod(shape)).view(shape).movedim(dim, -1).flatten()
+    row = {"kernel": [1, size], "stride": [1, size], "padding": [0, 0], "ceil": False, "counted": True}
+    return [
+        _gather(index, [1, len(index) // size, size], len(index)),
+        {"type": "max_pool", **row},
+        {"type": "add", "numbers": [1, -1], "of": [-2, -1]},
+        {"type": "exp", "numbers": []},
+        {"type": "avg_pool", **row},
+        {"type": "div", "of": [-2, -1]},
+        {"type": "norm", **_weights(torch.tensor([1 / size]), torch.zeros(1))},
+        *[{"type": "log", "numbers": []}] * (kind == "log_softmax"),
+        _gather(index.argsort(), _shape(shape), len(index)),
+    ]
 
 
 def _each(layer: dict, shape: torch.Size) -> list[dict]:
@@ -188,27 +291,27 @@ def _each(layer: dict, shape: torch.Size) -> list[dict]:
 def _layer_norm(call: Call, before: torch.Size) -> list[dict] | None:
     if call.kind != "layer_norm":
         return None
-    get, each = call.arguments.get, before[1:]
+    get = call.arguments.get
     weight, bias = (
         default if given is None else given
         for given, default in ((get("weight"), torch.tensor(1.0)), (get("bias"), torch.tensor(0.0)))
     )
-    groups = each.numel() // prod(get("normalized_shape"))
+    groups = before.numel() // prod(get("normalized_shape"))
     layer = {"type": "group_norm", "groups": groups, "eps": get("eps")}
-    return _each(layer | _weights(weight.expand(each), bias.expand(each)), before)
+    return _each(layer | _weights(weight.expand(before), bias.expand(before)), before)
 
 
 def _reduced(call: Call, before: torch.Size) -> list[dict] | None:
-    """Returns a mean, a sum or a maximum over any axes but that of the images: these are moved to the end."""
-    get, axes = call.arguments.get, range(1, len(before))
+    """Returns a mean, a sum or a maximum over any axes: these are moved to the end."""
+    get, axes = call.arguments.get, range(len(before))
     over = sorted({dim % len(before) for dim in tree_leaves(get("dim")) if isinstance(dim, int)})
-    if call.kind not in ("mean", "sum", "amax") or not over or 0 in over:
+    if call.kind not in ("mean", "sum", "amax") or not over:
         return None
     size, order = prod(before[axis] for axis in over), [*(axis for axis in axes if axis not in over), *over]
-    index = torch.arange(prod(before[1:])).view(before[1:]).permute([axis - 1 for axis in order]).flatten()
+    index = torch.arange(prod(before)).view(before).permute(order).flatten()
     pooling = {"type": "max_pool" if call.kind == "amax" else "avg_pool", "kernel": [1, size], "stride": [1, size]}
     layers = [
-        {"type": "gather", "shape": [1, len(index) // size, size], "weight": _numbers(index)},
+        _gather(index, [1, len(index) // size, size], len(index)),
         pooling | {"padding": [0, 0], "ceil": False, "counted": True},
         {"type": "gather", "shape": _shape(call.tensor.shape)},
     ]
@@ -242,7 +345,7 @@ def _normalized(call: Call, before: torch.Size) -> dict[str, object] | None:
     weight = torch.ones(channels) if get("weight") is None else get("weight")
     bias = torch.zeros(channels) if get("bias") is None else get("bias")
     if call.kind == "batch_norm" and get("running_var") is not None:
-        scale = weight / torch.sqrt(get("running_var") + get("eps"))
+        scale = weight.double() / torch.sqrt(get("running_var").double() + get("eps"))  # rounded alike on all machines
         return {"type": "norm", **_weights(scale, bias - get("running_mean") * scale)}
     # Batch norm without running statistics takes those of the batch, which is here a single image.
     groups = {"batch_norm": channels, "instance_norm": channels, "group_norm": get("num_groups")}.get(call.kind)
@@ -280,11 +383,11 @@ def _constant(call: Call, before: Call) -> list[dict] | None:
             return None
         other = get("input")
     value = torch.as_tensor(other if not isinstance(other, Number) else float(other)).detach().float()
-    if get("rounding_mode") or call.tensor.shape != shape or (value.ndim == len(shape) and len(value) > 1):
+    if get("rounding_mode") or call.tensor.shape != shape:
         return None
-    each = torch.broadcast_to(value.squeeze(0) if value.ndim == len(shape) else value, shape[1:]).flatten(1)
-    is_of_maps = bool((each == each[:, :1]).all()) if len(shape) > 2 else True
-    value = each[:, 0] if is_of_maps and len(shape) > 2 else each.flatten()
+    each = torch.broadcast_to(value, shape).reshape(_shape(shape)).flatten(1)
+    is_of_maps = bool((each == each[:, :1]).all())
+    value = each[:, 0] if is_of_maps else each.flatten()
     ones = torch.ones_like(value)
     alpha, first = get("alpha", 1), get("input") is before.tensor
     scale, shift = {
@@ -302,11 +405,9 @@ def _constant(call: Call, before: Call) -> list[dict] | None:
 def _joined(call: Call, inputs: list[Call]) -> list[dict] | None:
     """Returns the sum, the product or the row of several maps, those of one place broadcast over the others."""
     get, shape = call.arguments.get, call.tensor.shape
-    if call.kind == "cat" and get("dim") % len(shape) == 1:
+    if call.kind == "cat" and get("dim") % len(shape) == 1 == shape[0] and len(inputs) == len(call.inputs):
         return [{"type": "cat"}]
-    fits = len(shape) < 5 and all(
-        x.tensor.ndim == len(shape) and all(a in (1, b) for a, b in zip(x.tensor.shape, shape)) for x in inputs
-    )
+    fits = all(a in (1, b) for x in inputs for a, b in zip(_shape(x.tensor.shape), _shape(shape)))
     if not fits or len(inputs) > 2 or get("rounding_mode"):
         return None
     alpha = get("alpha", 1)
@@ -318,6 +419,8 @@ def _joined(call: Call, inputs: list[Call]) -> list[dict] | None:
 
 def _padding(call: Call) -> dict[str, object] | None:
     get = call.arguments.get
+    if call.kind not in ("pad", "constant_pad_nd"):
+        return None
     pad = [*get("pad"), 0, 0][:4]
     if get("mode", "constant") != "constant" or get("value") or len(get("pad")) > 4 or min(pad) < 0:
         return None
@@ -394,7 +497,7 @@ def written(network: str, weights: str, mean: float, std: float) -> dict[str, ob
     except RuntimeError as error:
         text = " ".join(str(error).split())[:400]
         raise ValueError(f"{weights} has the weights of another network than {network}: {text}") from None
-    return data_of(ten_logits(trace(model)), mean, std) | {"name": Path(match[1]).stem}
+    return data_of(ten_logits(model), mean, std) | {"name": Path(match[1]).stem}
 
 
 def main() -> int:

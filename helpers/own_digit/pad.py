@@ -8,7 +8,6 @@ from torch import nn
 
 from helpers.own_digit.network_data import data_of, ten_logits
 from helpers.own_digit.photo import rules
-from helpers.own_network.trace import trace
 
 FOLDER = Path(__file__).parent
 
@@ -20,8 +19,8 @@ def draw(model: nn.Module, mean: float, std: float) -> None:
     a still picture stands there.
 
     Args:
-        model: convolutions, norms, poolings, activations and linear layers; branches may be added, multiplied or
-            concatenated.
+        model: convolutions, norms, poolings, activations, linear layers and attention; branches may be added,
+            multiplied or concatenated.
         mean, std: of the pixels, 0 to 1, which normalize the model's images.
 
     Raises:
@@ -32,7 +31,7 @@ def draw(model: nn.Module, mean: float, std: float) -> None:
 
 def pad(model: nn.Module, mean: float, std: float) -> str:
     """Returns the pad as HTML that may stand anywhere in a page."""
-    layout, network = (FOLDER / "pad.html").read_text("utf-8"), data_of(ten_logits(trace(model)), mean, std)
+    layout, network = (FOLDER / "pad.html").read_text("utf-8"), data_of(ten_logits(model), mean, std)
     return layout.replace("/*SCRIPT*/", script()).replace("/*NETWORK*/", json.dumps(network))
 
 

@@ -44,7 +44,7 @@ def grade(file: str, expression: str, size: int) -> dict[str, object]:
     except MemoryError:
         report["error"] = f"{Path(file).name}:{expression}: it needs more than {GIGABYTES} GB of memory"
     except Exception as error:  # whatever a student's network does
-        report["error"] = str(error)[:LONGEST]
+        report["error"] = "".join(x if x.isprintable() else " " for x in str(error)[:LONGEST])
     return report
 
 
@@ -61,19 +61,13 @@ def graded_apart(file: str, expression: str, size: int, seconds: float) -> dict[
         with suppress(subprocess.TimeoutExpired):
             status = process.wait(seconds)
             error = f"the process ended (exit status {status}) before the network was graded"
-        _end(process)
+        with suppress(OSError, AttributeError):  # Windows has no groups of processes
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
         with suppress(OSError, ValueError):  # it may be there although a thread of the file's goes on
             return json.loads(path.read_text(encoding="utf-8")) | {"file": file}
         return {"error": f"{Path(file).name}:{expression}: {error}"}
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Ends a process and, where there are groups of them, all that it started."""
-    with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-    process.wait()
 
 
 def write() -> None:
@@ -83,6 +77,7 @@ def write() -> None:
 
         resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30,) * 2)
     file, expression, size, path = sys.argv[1:]
+    del sys.argv[1:]  # these are no arguments of the file
     part = Path(f"{path}.part")
     part.write_text(json.dumps(grade(file, expression, int(size))), encoding="utf-8")
     part.replace(path)

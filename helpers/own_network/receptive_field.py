@@ -1,7 +1,6 @@
 """What each layer of a network sees of the image, computed from what the network does with it."""
 
 from collections.abc import Callable
-from math import prod
 from typing import NamedTuple
 
 import torch
@@ -86,13 +85,12 @@ def receptive_field(model: nn.Module, input_size: int = 28) -> list[Layer]:
         # A mean over the rows, and then one over the columns, are one layer.
         if call not in path or known or not is_layer or len({axis.seen for axis in view.axes}) > 1:
             continue
-        shapes = {tuple(abs(getattr(axis, what)) for what in SIDES) for axis in view.axes}
-        if len(shapes) > 1:
-            sides = {what: [abs(getattr(axis, what)) for axis in view.axes] for what in SIDES}
-            what, (height, width) = next((what, both) for what, both in sides.items() if both[0] != both[1])
-            raise ValueError(f"layer {call.name}: its {what} {height:g}x{width:g} is not square")
+        sides = {what: [abs(getattr(axis, what)) for axis in view.axes] for what in SIDES}
+        for what, (height, width) in sides.items():
+            if height != width:
+                raise ValueError(f"layer {call.name}: its {what} {height:g}x{width:g} is not square")
         kind = "".join(part.capitalize() for part in call.function.split("_"))
-        rows.append(Layer(call.name, kind, call.tensor.shape[:2][-1], *shapes.pop()))
+        rows.append(Layer(call.name, kind, call.tensor.shape[:2][-1], *(height for height, _ in sides.values())))
     return rows
 
 
@@ -100,12 +98,10 @@ def table(layers: list[Layer]) -> str:
     """Returns the rows as text, a line each."""
     lines, before = [f"{'':18} channels kernel stride padding jump receptive field  output"], 0
     for layer in layers:
-        sizes = f"{layer.channels:8} {layer.kernel:6} {layer.stride:6} {layer.padding:7} {layer.jump:4}"
-        whole = ", from the whole map" if layer.output_size == 1 and layer.kernel >= before > 0 else ""
-        lines.append(
-            f"{layer.type:18} {sizes} {layer.receptive_field:15} {layer.output_size:4}x{layer.output_size}{whole}"
-        )
-        before = layer.output_size
+        _, kind, channels, kernel, stride, padding, jump, field, size = layer
+        sizes = f"{channels:8} {kernel:6} {stride:6} {padding:7} {jump:4} {field:15} {size:4}x{size}"
+        lines.append(f"{kind:18} {sizes}" + ", from the whole map" * (size == 1 and kernel >= before > 0))
+        before = size
     return "\n".join(lines)
 
 
@@ -135,7 +131,8 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
     after, arguments = call.tensor.shape, call.arguments
     unknown = next((view.unknown for view, _ in inputs if view.unknown), "")
     # What is not followed is taken up again where there are maps: images, channels, rows, columns.
-    fresh = tuple(Axis(after[dim], dim) for dim in (2, 3)) if len(after) == 4 else ()
+    is_map = call.kind in SLIDING or all([axis.dim for axis in view.axes] == [2, 3] for view, _ in inputs)
+    fresh = tuple(Axis(after[dim], dim) for dim in (2, 3)) if len(after) == 4 and is_map else ()
     if not all(view.axes for view, _ in inputs):
         return View(fresh, (), unknown)
     pairs = [[(view.axes[i], tensor.shape) for view, tensor in inputs] for i in range(2)]
@@ -153,7 +150,7 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
         rule = RULES[call.kind]
         if any(a.joined and not a.seen for ((a, _),) in pairs) and rule not in (_along, _reduce, _contract):
             raise NotFollowed("flattened maps that were put together are taken apart")
-        axes = tuple(a if a.seen else rule(a, shape, after, arguments) for ((a, shape),) in pairs)
+        axes = tuple(a if a.seen else rule(a, shape, call) for ((a, shape),) in pairs)
     except NotFollowed as reason:
         return View(fresh, (), unknown or str(reason))
     return View(axes, (call,) if all(a.seen for a in axes) else (), unknown)
@@ -161,37 +158,32 @@ def _follow(call: Call, inputs: list[tuple[View, Tensor]]) -> View:
 
 def _merge(axes: list[tuple[Axis, torch.Size]], after: torch.Size, call: Call) -> Axis:
     """Returns the axis of what several tensors make together: of the same shape, broadcast, or side by side."""
-    branches = [a for a, _ in axes if a.seen]
-    if call.kind == "cat" and len(branches) < len(axes):
-        dim = call.arguments["dim"] % len(after)
-        flat = [a for a, before in axes if not a.seen and a.dim == dim and a.size < before[dim]]
-        if len(branches) + len(flat) == len(axes):
-            field = max(a.field for a in [*branches, *map(_whole, flat)])  # what the next layer will see
-            widest = max(flat, key=lambda a: a.size * abs(a.jump))
-            return widest._replace(field=field - (widest.size - 1) * abs(widest.jump), joined=True)
-    if len(branches) < len(axes) and all(a.size == 1 for a, _ in axes if not a.seen):
-        branches = [a for a, _ in axes if not a.seen]  # there is one position, which may see the whole map, too
-        return branches[0]._replace(field=max(a.field for a, _ in axes))
-    if len(branches) < len(axes):
-        # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
-        if branches and call.kind not in ("mul", "div"):
-            raise NotFollowed("a value that sees the whole map is added to each of its positions")
-        # Dimensions are added in front where shapes are broadcast, and at one place where maps are stacked.
-        place = call.arguments["dim"] % len(after) if call.kind == "stack" else 0
-        if call.kind == "stack" and place == 0:
-            raise NotFollowed("maps are stacked in front of the images of a batch")
-        moved = [(a, before, a.dim + (len(after) - len(before)) * (a.dim >= place)) for a, before in axes if not a.seen]
-        if any(before[a.dim] != after[dim] for a, before, dim in moved):
-            raise NotFollowed("maps of different shape are put together")
-        branches = [a._replace(dim=dim) for a, _, dim in moved]
-        if call.kind == "cat" and branches[0].dim == call.arguments["dim"] % len(after):
-            raise NotFollowed("maps are put together side by side")
-        if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
-            raise NotFollowed("branches of different scale or direction are put together")
-        # Fields that lie beside each other, as in slices that start one pixel apart, are a larger one together.
-        start, end = min(a.start for a in branches), max(a.start + a.field for a in branches)
-        return max(branches, key=lambda a: a.field)._replace(start=start, field=int(end - start))
-    return max(branches, key=lambda a: a.field)
+    whole, maps = [a for a, _ in axes if a.seen], [(a, before) for a, before in axes if not a.seen]
+    if not maps:
+        return max(whole, key=lambda a: a.field)
+    dim = call.arguments["dim"] % len(after) if call.kind in ("cat", "stack") else 0
+    flat = [a for a, before in maps if call.kind == "cat" and a.dim == dim and a.size < before[dim]]
+    if len(flat) == len(maps):
+        field = max(a.field for a in [*whole, *map(_whole, flat)])  # what the next layer will see
+        widest = max(flat, key=lambda a: a.size * abs(a.jump))
+        return widest._replace(field=field - (widest.size - 1) * abs(widest.jump), joined=True)
+    if all(a.size == 1 for a, _ in maps):  # there is one position, which may see the whole map, too
+        return maps[0][0]._replace(field=max(a.field for a, _ in axes))
+    # A factor that sees the whole map is a gate, as in squeeze and excite: it weighs a map and moves nothing.
+    if whole and call.kind not in ("mul", "div"):
+        raise NotFollowed("a value that sees the whole map is added to each of its positions")
+    if call.kind == "stack" and dim == 0:
+        raise NotFollowed("maps are stacked in front of the images of a batch")
+    # Dimensions are added in front where shapes are broadcast, and at one place where maps are stacked.
+    place = dim if call.kind == "stack" else 0
+    branches = [a._replace(dim=a.dim + (len(after) - len(before)) * (a.dim >= place)) for a, before in maps]
+    if any(before[a.dim] != after[b.dim] for (a, before), b in zip(maps, branches)):
+        raise NotFollowed("maps of different shape are put together")
+    if len({(a.dim, a.inner, a.size, a.jump) for a in branches}) > 1:
+        raise NotFollowed("branches of different scale or direction are put together")
+    # Fields that lie beside each other, as in slices that start one pixel apart, are a larger one together.
+    start, end = min(a.start for a in branches), max(a.start + a.field for a in branches)
+    return max(branches, key=lambda a: a.field)._replace(start=start, field=int(end - start))
 
 
 def _dims(dims: int | list[int] | None, shape: torch.Size) -> set[int]:
@@ -200,81 +192,57 @@ def _dims(dims: int | list[int] | None, shape: torch.Size) -> set[int]:
     return {dim % len(shape) for dim in dims}
 
 
-# How an axis passes each kind of operator: functions of the axis, the shapes before and after, and the arguments.
+# How an axis passes each kind of operator: functions of the axis, the shape before, and the call.
 
 
-def _reshape(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """The elements keep their order, so the steps between positions in the flattened tensor stay what they are."""
-    if axis.size == 1 and after[axis.dim - len(before) :][:1] == (1,):
-        return axis._replace(dim=axis.dim - len(before) + len(after))
-    step = axis.inner * prod(before[axis.dim + 1 :])
-    for dim in reversed(range(len(after))):
-        below = prod(after[dim + 1 :])
-        if below <= step < below * after[dim]:
-            if step % below == 0 and after[dim] % (step // below * axis.size) == 0:
-                return axis._replace(dim=dim, inner=step // below)
-            break
-    raise NotFollowed(f"a map of {axis.size} pixels is reshaped from {tuple(before)} to {tuple(after)}")
-
-
-def _permute(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    dims = list(range(len(before)))
-    if "dims" in arguments:
-        dims = [dim % len(before) for dim in arguments["dims"]]
-    else:
-        a, b = arguments.get("dim0", 0), arguments.get("dim1", -1)
-        dims[a], dims[b] = dims[b], dims[a]
-    return axis._replace(dim=dims.index(axis.dim))
-
-
-def _cut(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """One dimension is cut, or one index of it is taken."""
-    dim = arguments.get("dim", 0) % len(before)
-    if before[dim] == 1 and len(after) < len(before):
-        return _reshape(axis, before, after, arguments)
-    if dim == axis.dim:
-        if axis.inner > 1 or axis.size != before[dim] or len(after) < len(before) or "step" not in arguments:
-            raise NotFollowed("a part of the map is cut out")
-        begin = range(before[dim])[arguments["start"] or 0 :].start
-        return axis._replace(size=after[dim], start=axis.start + begin * axis.jump, jump=axis.jump * arguments["step"])
-    return axis._replace(dim=axis.dim - (dim < axis.dim and len(after) < len(before)))
-
-
-def _flip(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """The last position becomes the first."""
-    if axis.dim not in _dims(arguments["dims"], before):
+def _move(axis: Axis, before: torch.Size, call: Call) -> Axis:
+    """Values in another order, or some of them: the operator shows where the positions go."""
+    after = call.tensor.shape
+    if call.kind == "alias":
         return axis
-    if axis.inner > 1 or axis.size != before[axis.dim]:
-        raise NotFollowed("a flattened map is flipped")
-    return axis._replace(start=axis.start + (axis.size - 1) * axis.jump, jump=-axis.jump)
+    if axis.size == 1:  # which is alone in its dimension, or among others in the last one
+        dim = axis.dim - len(before) + len(after)
+        return axis._replace(dim=dim if after[max(dim, 0)] == 1 else len(after) - 1)
+    places = torch.arange(before[axis.dim]) // axis.inner % axis.size
+    places = places.view([-1 if dim == axis.dim else 1 for dim in range(len(before))]).expand(before).clone()
+    moved, *others = [x for x in call.again({id(call.arguments["input"]): places}) if x.shape == after]
+    dims = [dim for dim in range(len(after)) if not moved.equal(moved.narrow(dim, 0, 1).expand(after))]
+    if len(dims) == 1 and all(moved.equal(x) for x in others):
+        line = moved.movedim(dims[0], 0).flatten(1)[:, 0].long()
+        inner = int(line.diff().nonzero()[0]) + 1
+        first, step = int(line[0]), int(line[inner] - line[0])
+        size = int(((line - first) / step).max()) + 1
+        if line.equal(first + step * (torch.arange(len(line)) // inner % size)):
+            start = axis.start + first * axis.jump
+            return axis._replace(dim=dims[0], inner=inner, size=size, start=start, jump=axis.jump * step)
+    moves = f"from {tuple(before)} to {tuple(after)}" if call.kind in UNCHANGED else f"by {call.kind}"
+    raise NotFollowed(f"a map of {axis.size} pixels is reshaped or cut {moves}")
 
 
-def _along(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+def _along(axis: Axis, before: torch.Size, call: Call) -> Axis:
     """Something happens along dimensions; the map must not lie there."""
-    if "indices" in arguments:
-        dims = [dim for dim, index in enumerate(arguments["indices"]) if index is not None]
-    else:
-        dims = _dims(arguments.get("dim", arguments.get("dims", -1)), before)
-    if axis.dim in dims and axis.size > 1:
+    dims = call.arguments.get("dim", call.arguments.get("dims", -1))
+    if axis.dim in _dims(dims, before) and axis.size > 1:
         raise NotFollowed("an operation runs along the side of the map")
     return axis
 
 
-def _pad(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    grown = after[axis.dim] - before[axis.dim]
+def _pad(axis: Axis, before: torch.Size, call: Call) -> Axis:
+    grown = call.tensor.shape[axis.dim] - before[axis.dim]
     if grown and (axis.inner > 1 or axis.size != before[axis.dim]):
         raise NotFollowed("a flattened map is padded")
-    pairs = arguments.get("pad", arguments.get("padding"))  # of the last dimension first
+    pairs = call.arguments.get("pad", call.arguments.get("padding"))  # of the last dimension first
     left = [*pairs[::2], *[0] * len(before)][len(before) - 1 - axis.dim]
     start = axis.start - left * axis.jump
     return axis._replace(size=axis.size + grown, start=start, margin=axis.margin + grown / 2)
 
 
-def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+def _window(axis: Axis, before: torch.Size, call: Call) -> Axis:
     """A convolution or pooling: a kernel k adds (k - 1) * jump to the field, a stride s multiplies the jump.
 
     Source: Dumoulin and Visin, arXiv:1603.07285.
     """
+    after, arguments = call.tensor.shape, call.arguments
     weight = arguments.get("weight")
     sides = len(before) - 2 if weight is not None else 2
     if arguments.get("transposed"):
@@ -287,14 +255,10 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
         value = arguments.get(name) or [default]
         return value[place % len(value)] if isinstance(value, (list, tuple)) else value
 
-    if "output_size" in arguments:
-        kernel, rest = divmod(before[axis.dim], after[axis.dim])
-        stride, padding, dilation = kernel, 0, 1
-        if rest:
-            raise NotFollowed(f"adaptive pooling from {before[axis.dim]} to {after[axis.dim]} has windows of two sizes")
-    else:
-        kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", 1)
-        stride, padding, dilation = side("stride", kernel), side("padding", 0), side("dilation", 1)
+    if "output_size" in arguments and before[axis.dim] % after[axis.dim]:
+        raise NotFollowed(f"adaptive pooling from {before[axis.dim]} to {after[axis.dim]} has windows of two sizes")
+    kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", before[axis.dim] // after[axis.dim])
+    stride, padding, dilation = side("stride", kernel), side("padding", 0), side("dilation", 1)
     extent = dilation * (kernel - 1) + 1
     whole = after[axis.dim] == 1 and extent >= before[axis.dim] and (extent > 1 or "output_size" in arguments)
     if axis.inner > 1 or axis.size != before[axis.dim]:
@@ -313,31 +277,26 @@ def _window(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) 
     )
 
 
-def _unshuffle(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    """Each square of pixels becomes channels of one, as in a window that does not overlap the next one."""
-    return _window(axis, before, after, {"kernel_size": arguments["downscale_factor"]})
-
-
 def _whole(axis: Axis) -> Axis:
     shape = {"kernel": axis.size, "stride": axis.size, "padding": 0, "margin": 0}
     return axis.window(axis.size)._replace(size=1, jump=axis.jump * axis.size, seen=True, **shape)
 
 
-def _reduce(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
-    dims = _dims(arguments.get("dim"), before)
+def _reduce(axis: Axis, before: torch.Size, call: Call) -> Axis:
+    dims = _dims(call.arguments.get("dim"), before)
     if 0 in dims:
         raise NotFollowed("the images of a batch are mixed")
     if axis.dim in dims:
         return _whole(axis)
-    return axis._replace(dim=axis.dim - (sum(d < axis.dim for d in dims) if len(after) < len(before) else 0))
+    return axis._replace(dim=axis.dim - sum(d < axis.dim for d in dims) * (call.tensor.ndim < len(before)))
 
 
-def _contract(axis: Axis, before: torch.Size, after: torch.Size, arguments: dict) -> Axis:
+def _contract(axis: Axis, before: torch.Size, call: Call) -> Axis:
     """A linear layer sums over the last dimension."""
     return _whole(axis) if axis.dim in (-1, len(before) - 1) else axis
 
 
-Rule = Callable[[Axis, torch.Size, torch.Size, dict], Axis]
+Rule = Callable[[Axis, torch.Size, Call], Axis]
 # What leaves each pixel in its place: by torch's own tag, or without it, some in older versions of torch.
 TOGETHER = {*NORMS, *DROPOUT, "native_dropout", "cat", "stack", "copy", "expand", "channel_shuffle", "prelu_kernel"}
 TOGETHER |= {"native_channel_shuffle", "hardswish", "leaky_relu", "log_sigmoid_forward", "rrelu_with_noise"}
@@ -345,14 +304,11 @@ SLIDING = ("conv", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_
 SIDES = ("kernel", "stride", "padding", "jump", "field", "size")  # of an axis, as a Layer has them
 UNCHANGED = ("view", "unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "to_copy", "alias", "detach")
 _RULES = {
-    _reshape: " ".join(UNCHANGED),
-    _permute: "permute transpose t",
-    _cut: "slice select split split_with_sizes unbind",
-    _flip: "flip",
-    _along: "softmax log_softmax glu roll sort topk cumsum index_select index",
+    _move: " ".join(UNCHANGED)
+    + " permute transpose t slice select split split_with_sizes unbind flip index index_select",
+    _along: "softmax log_softmax glu roll sort topk cumsum",
     _pad: "pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d",
-    _window: " ".join(SLIDING),
-    _unshuffle: "pixel_unshuffle",
+    _window: " ".join(SLIDING) + " pixel_unshuffle",
     _reduce: "mean sum amax amin max min std var var_mean norm linalg_vector_norm logsumexp prod",
     _contract: "linear",
 }

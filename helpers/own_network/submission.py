@@ -1,8 +1,7 @@
 """Reads a network out of a student's file; the rest of it is not run, such as its download and training."""
 
-import __future__
-
 import ast
+import codeop
 import re
 import sys
 import tokenize
@@ -42,13 +41,10 @@ def load(file: str, expression: str, left_out: list[str]) -> object:
     sys.modules[module.__name__] = module  # where dataclasses look for it
     sys.path.insert(0, folder)
     try:
-        flags = 0
+        compiled = codeop.Compile()  # which remembers imports from __future__
         for node, place in _statements(path, left_out):
-            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-                flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in node.names)
             try:
-                code = compile(ast.Module([node], type_ignores=[]), str(path), "exec", flags, dont_inherit=True)
-                exec(code, module.__dict__)
+                exec(compiled(ast.Module([node], type_ignores=[]), str(path), "exec"), module.__dict__)
             except Exception as error:
                 left_out.append(f"{place}: {ast.unparse(node).splitlines()[0]}: {error}")
         return eval(expression, module.__dict__)
@@ -101,18 +97,19 @@ def _sources(path: Path) -> Iterator[tuple[str, str]]:
         yield path.read_text(encoding="latin-1"), ""
 
 
-def _may_run(node: ast.stmt) -> bool:
-    if isinstance(node, (ast.Assign, ast.AugAssign)):
-        return _is_harmless(node.value)
-    if isinstance(node, ast.If) and "__name__" not in ast.unparse(node.test):
-        return _is_harmless(node.test) and all(map(_may_run, node.body + node.orelse))
-    if isinstance(node, ast.Try):
-        parts = node.body + node.orelse + node.finalbody + [part for each in node.handlers for part in each.body]
-        return all(map(_may_run, parts))
+def _may_run(node: ast.stmt | ast.ExceptHandler) -> bool:
+    """Tells whether a statement, with those inside it, defines something and does nothing else."""
+    if isinstance(node, (ast.Assign, ast.AugAssign, ast.If, ast.Try, ast.ExceptHandler)) and not _is_program(node):
+        parts = ast.iter_child_nodes(node)
+        return all((_may_run if isinstance(x, (ast.stmt, ast.ExceptHandler)) else _is_harmless)(x) for x in parts)
     return isinstance(node, DEFINITIONS)
 
 
-def _is_harmless(value: ast.expr) -> bool:
+def _is_program(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+def _is_harmless(value: ast.AST) -> bool:
     """Tells whether an expression calls nothing but what makes plain values; what stands in a lambda is not run yet."""
     inside = {id(node) for x in ast.walk(value) if isinstance(x, ast.Lambda) for node in ast.walk(x.body)}
     nodes = [node for node in ast.walk(value) if id(node) not in inside]
@@ -122,5 +119,6 @@ def _is_harmless(value: ast.expr) -> bool:
 
 def _is_silent(node: ast.stmt) -> bool:
     """Tells whether nobody misses a statement: a docstring, a lone name, or what runs as a program only."""
-    is_main = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
-    return is_main or (isinstance(node, ast.Expr) and not any(isinstance(x, ast.Call) for x in ast.walk(node)))
+    return _is_program(node) or (
+        isinstance(node, ast.Expr) and not any(isinstance(x, ast.Call) for x in ast.walk(node))
+    )

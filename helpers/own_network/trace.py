@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.fx.operator_schemas import normalize_function
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 # Functions that are recorded as such, and not as the operators that they are made of.
 NORMS = ("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "local_response_norm")
@@ -36,6 +36,13 @@ class Call:
     inputs: tuple["Call", ...] = ()
     pointwise: bool = False  # by torch's own tag
     operator: Any = None  # what can be called with the arguments
+
+    def again(self, values: dict[int, Tensor]) -> list[Tensor]:
+        """Returns what the operator makes of other values, by the ids of the tensors in whose place they are."""
+        arguments = tree_map(lambda x: values.get(id(x), x) if isinstance(x, Tensor) else x, dict(self.arguments))
+        if hasattr(self.operator, "_schema") and "input" in arguments:  # torch.fx renames it
+            arguments["self"] = arguments.pop("input")
+        return tree_leaves(self.operator(**arguments))
 
 
 class Trace(TorchDispatchMode):
@@ -124,8 +131,8 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 @torch.inference_mode(False)  # whoever asks may be in inference mode, which hides operators
 @torch.enable_grad()
-def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> Trace:
-    """Records what a model does with noise: images (2, 1, input_size, input_size), in train mode 32 of them.
+def trace(model: nn.Module, *, training: bool = False, input_size: int = 28, batch: int = 2) -> Trace:
+    """Records what a model does with noise: images (batch, 1, input_size, input_size).
 
     The model and torch's source of random numbers stay as they are. The output keeps its gradients. Of several
     outputs, the one that is named logits counts, or the first of ten values an image.
@@ -137,8 +144,7 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28) -> 
         model = _copy(model).cpu().train(training)
     except RecursionError:
         raise ValueError("a layer of the network holds the network itself, so it has no end") from None
-    count = 32 if training else 2  # a ghost batch norm splits a batch into equal parts
-    images = torch.randn(count, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(batch, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
     record = Trace(model, images)
     for name, module in model.named_modules():
         module.register_forward_pre_hook(lambda *args, name=name: record.at_work.append((name, *args)))
