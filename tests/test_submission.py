@@ -54,7 +54,7 @@ def write_submission(folder: Path, suffix: str) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".py", ".ipynb"])
-def test_a_submission_is_read_and_not_run(tmp_path, suffix):
+def test_definitions_run_and_statements_that_may_do_anything_are_left_out(tmp_path, suffix):
     report = grade(str(write_submission(tmp_path, suffix)), "Net('BN')", 28)
     assert re.search(r"conv +conv +-> \(2, 8, 26, 26\)", "\n".join(report["calls"]))
     assert re.search(r"Mean +8 +26 +26 +0 +26 +28 +1x1, from the whole map", report["receptive_field"])
@@ -62,6 +62,7 @@ def test_a_submission_is_read_and_not_run(tmp_path, suffix):
     assert lines["batch norm"] is False and lines["convolutions without padding"] and report["parameters"] == "170"
     left_out = "\n".join(report["left_out"])
     assert "import nosuchmodule: No module named 'nosuchmodule'" in left_out
+    assert "raise SystemExit('a download')" in left_out
     assert "train_loader = torch.utils.data.DataLoader(None)" in left_out and "model = Net(" in left_out
     assert ("code cell 4, line 2: " in left_out) == (suffix == ".ipynb")
 
