@@ -69,6 +69,8 @@ def test_on_a_phone_the_answer_stays_beside_the_sheet(browser):
     stack(page, 2).tap(position={"x": 20, "y": 20})  # the panel comes right below
     assert page.locator(".step").nth(2).locator("#panel").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 390 and page.errors == []
+    page.select_option("#network", "smallest")  # whose rows are other ones
+    assert panel(page).startswith("The same drawing") and page.errors == []
 
 
 def test_a_value_tells_how_it_came_about_and_follows_the_drawing(browser):
@@ -184,6 +186,10 @@ def test_an_own_network_is_opened_and_a_wrong_file_gets_a_sentence(browser, tmp_
     for number in range(page.locator(".step > .stack canvas").count()):
         stack(page, number).click(position={"x": 4, "y": 4})
         assert "=" in panel(page)
+    (tmp_path / "markup.json").write_text(json.dumps(network | {"name": "<b>bold</b> & more"}))
+    page.set_input_files("#file", tmp_path / "markup.json")
+    page.get_by_text("<b>bold</b> & more").last.wait_for()
+    page.select_option("#network", "mine")
     layer = {"type": "telepathy", "inputs": [-1]}
     wrong = {
         "no JSON": ("{", "it is not JSON"),

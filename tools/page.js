@@ -8,7 +8,7 @@
   const HINT = "Point at a value to see how it came about; click to keep it, arrow keys move it. Click a digit beside "
     + "its bar to see why it got its probability.";
   const GAP = 1, BLANK = new Float32Array(784), networks = new Map();
-  const panel = mnist.panel(at("panel"), () => pick(null, false));
+  const box = at("panel"), panel = mnist.panel(box, () => pick(null, false));
   const PALETTE = Array.from({length: 511}, (_, i) =>
     new Uint32Array(Uint8Array.of(...panel.color((i - 255) / 255), 255).buffer)[0]);
   // The network, its groups of layers and what it makes of the image; what is chosen: {place, at} or {digit}, and kept.
@@ -85,16 +85,16 @@
 
   // A canvas with all maps of a layer, as large as they may be in a row of 48 pixels.
   function stackOf(parent, place, row) {
-    const {channels, height, width} = maps[place], room = innerWidth >= 1000 ? innerWidth - 548 : innerWidth - 40;
+    const {channels, height, width} = maps[place], room = innerWidth >= 1000 ? innerWidth - 560 : innerWidth - 40;
     const sideWith = (lines) =>
       Math.min(52 / lines, 48 * width / height, Math.min(room, 1100) / Math.ceil(channels / lines));
     const lines = [1, 2, 3, 4].reduce((best, next) => sideWith(next) > sideWith(best) ? next : best);
-    const columns = Math.ceil(channels / lines), box = make("div", parent, {className: "stack"});
-    const canvas = make("canvas", box, {
+    const columns = Math.ceil(channels / lines), holder = make("div", parent, {className: "stack"});
+    const canvas = make("canvas", holder, {
       width: columns * (width + GAP) - GAP, height: lines * (height + GAP) - GAP, tabIndex: 0, role: "application",
       "aria-label": `${nameOf(network.layers[place])}: ${sizeOf(place)}. Arrows choose a value, Escape leaves it.`});
     canvas.style.width = `${Math.round(columns * sideWith(lines))}px`;
-    const stack = {place, canvas, columns, row, mark: make("div", box, {className: "mark", hidden: true})};
+    const stack = {place, canvas, columns, row, mark: make("div", holder, {className: "mark", hidden: true})};
     stacks.push(stack);
     canvas.onpointermove = (event) => { if (!isKept && event.pointerType === "mouse") point(event, stack, false); };
     canvas.onclick = (event) => point(event, stack, true);
@@ -118,9 +118,9 @@
   }
 
   function point(event, stack, keeps) {
-    const {canvas, place} = stack, box = canvas.getBoundingClientRect();
-    const value = valueAt(stack, Math.floor((event.clientX - box.left) * canvas.width / box.width),
-                          Math.floor((event.clientY - box.top) * canvas.height / box.height));
+    const {canvas, place} = stack, {left, top, width, height} = canvas.getBoundingClientRect();
+    const value = valueAt(stack, Math.floor((event.clientX - left) * canvas.width / width),
+                          Math.floor((event.clientY - top) * canvas.height / height));
     if (value) pick({place, at: value}, keeps);
   }
 
@@ -179,7 +179,7 @@
     const isWide = matchMedia("(min-width: 1000px) and (min-height: 640px)").matches;
     const below = !isWide && chosen && stacks.find(({place}) => place === chosen.place);
     const home = below ? below.row : at("right");
-    if (at("panel").parentNode !== home) home.append(at("panel"));
+    if (box.parentNode !== home) home.append(box);
   }
 
   function explainValue(place, value) {
@@ -294,7 +294,7 @@
   async function copyLink() {
     history.replaceState(null, "", link());
     let told = "Link copied";
-    try { await navigator.clipboard.writeText(location.href); } catch { told = "Link is in the address bar"; }
+    try { await navigator.clipboard.writeText(location.href); } catch { told = "It is in the address bar"; }
     at("link").textContent = told;
     setTimeout(() => { at("link").textContent = "Link"; }, 2000);
   }

@@ -2,7 +2,19 @@
 "use strict";
 
 mnist.panel = (root, close) => {
-  const {make, said} = mnist, PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the ends, as in the notebooks
+  const {said} = mnist, PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the ends, as in the notebooks
+
+  // Markup, in which all values are plain text but those that are markup themselves.
+  const html = (texts, ...values) => ({markup: texts.reduce((all, text, i) => all + escaped(values[i - 1]) + text)});
+  const escaped = (value) => Array.isArray(value) ? value.map(escaped).join("")
+    : value.markup ?? String(value).replace(/[&<"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+  const signed = (sum) => sum.replace(/\+ \u2212/g, "\u2212 ");  // what is negative is taken away
+
+  function show(title, body, closes = true) {
+    const button = closes ? html`<button type="button">Close</button>` : "";
+    root.innerHTML = html`<div class="title"><h2>${title}</h2>${button}</div>${body}`.markup;
+    if (closes) root.querySelector("button").onclick = close;
+  }
 
   // The color of a value from -1 to 1 whose square root is shown, so that small ones are seen: zero is white.
   function color(share) {
@@ -10,89 +22,60 @@ mnist.panel = (root, close) => {
     return end.map((value) => Math.round(255 + (value - 255) * strength));
   }
 
-  // Adds a text; in sums, what is negative is taken away.
-  const write = (tag, parent, text, className = "") =>
-    make(tag, parent, {className, textContent: text.replace(/\+ \u2212/g, "\u2212 ")});
-
-  function title(text, closes = true) {
-    root.replaceChildren();
-    const line = make("div", root, {className: "title"});
-    write("h2", line, text);
-    if (closes) make("button", line, {type: "button", textContent: "Close", onclick: close});
+  function cell(value, top) {
+    const back = color(value / top), [red, green, blue] = back.map((part) => (part / 255) ** 2.2);
+    const ink = 0.21 * red + 0.72 * green + 0.07 * blue < 0.178 ? "#fff" : "#000";  // which is read on it
+    const text = value ? value.toFixed(2).replace("-", "\u2212") : "0";
+    return html`<span style="background: rgb(${back.join()}); color: ${ink}">${text}</span>`;
   }
 
-  function grid(parent, values, columns, label) {
-    const box = make("span", parent, {className: "grid", role: "img",
-                                      "aria-label": `${label}: ${values.map(said).join(", ")}`});
-    box.style.gridTemplateColumns = `repeat(${columns}, auto)`;
-    const top = Math.max(1e-9, ...values.map(Math.abs));
-    for (const value of values) {
-      const back = color(value / top), [red, green, blue] = back.map((part) => (part / 255) ** 2.2);
-      const {style} = write("span", box, value ? value.toFixed(2).replace("-", "\u2212") : "0");
-      style.background = `rgb(${back})`;
-      style.color = 0.21 * red + 0.72 * green + 0.07 * blue < 0.178 ? "#fff" : "#000";  // which is read on it
-    }
+  function grid(values, columns, label) {
+    const top = Math.max(1e-9, ...values.map(Math.abs)), cells = values.map((value) => cell(value, top));
+    return html`<span class="grid" style="grid-template-columns: repeat(${columns}, auto)" role="img"
+      aria-label="${label}: ${values.map(said).join(", ")}">${cells}</span>`;
   }
 
   // The strongest parts of a sum, each as patch x kernel = products, and the rest in a line.
-  function sums(parent, {parts, bias, columns, total}) {
+  function sums({parts, bias, columns, total}) {
     const ordered = [...parts].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
     const shown = ordered.slice(0, [8, 3, 3][columns - 1] || 1), rest = ordered.slice(shown.length);
-    const line = make("div", parent, {className: "sums"});
-    for (const {map, patch, kernel, sum} of shown) {
-      const item = make("span", line, {className: "product"});
-      write("span", item, parts.length > 1 ? `map ${map + 1}` : "image", "quiet");
-      grid(item, patch, columns, "patch");
-      write("span", item, "×");
-      grid(item, kernel, columns, "kernel");
-      write("span", item, "=");
-      grid(item, patch.map((value, k) => value * kernel[k]), columns, "products");
-      write("span", item, `sum ${said(sum)}`);
-    }
-    const others = said(rest.reduce((all, {sum}) => all + sum, 0));
-    write("p", parent, [
-      ...shown.map(({sum}) => said(sum)), ...(rest.length ? [`${others} from ${rest.length} other maps`] : []),
-      ...(bias ? [`bias ${said(bias)}`] : [])].join(" + ") + ` = ${said(total)}`);
+    const items = shown.map(({map, patch, kernel, sum}) => html`<span class="product">
+      <span class="quiet">${parts.length > 1 ? `map ${map + 1}` : "image"}</span>
+      ${grid(patch, columns, "patch")} × ${grid(kernel, columns, "kernel")} =
+      ${grid(patch.map((value, k) => value * kernel[k]), columns, "products")} sum ${said(sum)}</span>`);
+    const terms = shown.map(({sum}) => said(sum));
+    if (rest.length) terms.push(`${said(rest.reduce((all, {sum}) => all + sum, 0))} from ${rest.length} other maps`);
+    if (bias) terms.push(`bias ${said(bias)}`);
+    return html`<div class="sums">${items}</div>${signed(`${terms.join(" + ")} = ${said(total)}`)}`;
   }
 
   // How a value came about: its steps, of `mnist.trail`, each with a name.
   function value(heading, steps, turned) {
-    title(`${heading}: ${said(steps[steps.length - 1].value)}`);
-    if (turned) write("p", root, turned, "quiet");
-    const list = make("ol", root);
-    for (const step of steps) {
-      const item = write("li", list, step.parts ? `${step.name}:` : `${step.name}: ${step.text} = ${said(step.total)}`);
-      if (step.parts) sums(item, step);
-    }
+    const items = steps.map((step) => html`<li>${step.name}: ${
+      step.parts ? sums(step) : signed(`${step.text} = ${said(step.total)}`)}</li>`);
+    show(`${heading}: ${said(steps[steps.length - 1].value)}`, html`<p class="quiet">${turned}</p><ol>${items}</ol>`);
   }
 
   // Why a digit got its probability: the votes of all positions, the softmax, and what it would be without a stroke.
   function digit(label, logits, found, without) {
-    const powers = Array.from(logits, (logit) => Math.exp(logit)), logit = said(logits[label]);
-    const share = mnist.percent(mnist.softmax(logits)[label]), shown = Array.from(logits, (each) => `e^${said(each)}`);
-    title(`Why ${share} for ${label}?`);
-    if (found) {
-      const line = make("div", root, {className: "sums"});
-      write("span", line, "Votes of the positions:");
-      grid(line, found.votes, found.width, "votes");
-      write("span", line,
-            `their mean is the logit, ${logit}. Purple on the digit speaks for ${label}, orange against it.`);
-    } else write("p", root, `The logit is ${logit}. This network does not end in a mean over positions, so no map `
-      + "says where the evidence lies.");
+    const powers = Array.from(logits, (logit) => Math.exp(logit)), shown = Array.from(logits, (x) => `e^${said(x)}`);
     const [power, all] = [powers[label], powers.reduce((a, b) => a + b)].map((number) => number.toPrecision(4));
-    write("p", root, `Softmax: ${shown[label]} / (${shown.join(" + ")}) = ${power} / ${all} = ${share}`);
-    for (const line of without) write("p", root, line);
+    const share = mnist.percent(mnist.softmax(logits)[label]), logit = said(logits[label]);
+    const votes = found ? html`<div class="sums">Votes of the positions: ${grid(found.votes, found.width, "votes")}
+      their mean is the logit, ${logit}. Purple on the digit speaks for ${label}, orange against it.</div>`
+      : html`<p>The logit is ${logit}. This network does not end in a mean over positions, so no map says where the
+      evidence lies.</p>`;
+    show(`Why ${share} for ${label}?`, html`${votes}
+      <p>Softmax: ${shown[label]} / (${shown.join(" + ")}) = ${power} / ${all} = ${share}</p>
+      ${without.map((line) => html`<p>${line}</p>`)}`);
   }
 
   // What each network reads, side by side.
   function compare(rows, hint) {
-    title("The same drawing, read by each network", false);
-    const table = make("table", root);
-    [["network", "parameters", "mean accuracy", "reads"], ...rows].forEach((cells, line) => {
-      const row = make("tr", table);
-      cells.forEach((text, column) => write(line && column ? "td" : "th", row, text));
-    });
-    write("p", root, hint, "quiet");
+    const line = ([name, ...cells]) => html`<tr><th>${name}</th>${cells.map((text) => html`<td>${text}</td>`)}</tr>`;
+    show("The same drawing, read by each network", html`<table>
+      <tr><th>network</th><th>parameters</th><th>mean accuracy</th><th>reads</th></tr>${rows.map(line)}</table>
+      <p class="quiet">${hint}</p>`, false);
   }
 
   return {value, digit, compare, color};
