@@ -186,10 +186,11 @@
     const [map, y, x] = value, {height, width} = maps[place], {field, start, jump} = network.layers[place];
     const {places, title} = groups.find((group) => group.places.includes(place)), isMap = height * width > 1;
     const steps = mnist.trail(network, maps, place, value, places), count = steps[0].layer.orientations;
+    const mirrored = map % count > 3 ? "mirrored and " : "";
     panel.value(
       `${title}, ${isMap ? `map ${map + 1}, row ${y + 1}, column ${x + 1}` : `value ${map + 1}`}`,
       steps.map((step) => ({...step, name: nameOf(step.layer)})),
-      count ? `Filter ${Math.floor(map / count) + 1}, ${map % count > 3 ? "mirrored and " : ""}${TURNS[map % 4]}.` : "");
+      count ? `Filter ${Math.floor(map / count) + 1}, ${mirrored}${TURNS[map % 4]}.` : "");
     for (const stack of stacks) if (stack.place === place) {
       const [across, down] = pixelOf(stack, value);
       frame(stack.mark, across, down, 1, stack.canvas.width, stack.canvas.height);
