@@ -21,6 +21,7 @@ from helpers.own_digit.network_data import network_of
 from helpers.own_digit.pad import pad
 from measure.weights import trained
 from tests.drawings import DIGITS, by_hand, not_digits
+from tests.test_explain import EXPLAINED, branches, explained
 from tools.page import NETWORKS, PAGE
 
 
@@ -407,6 +408,19 @@ def test_logits_of_500_digits_are_those_of_torch(browser, mnist, name):
         return images.map((image) => Array.from(mnist.forward(loaded, new Float32Array(image)).pop().data)); }"""
     logits = opened(browser, PAGE).evaluate(script, [network_of(model, mean, std), images.flatten(1).tolist()])
     assert (torch.tensor(logits) - expected).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "branches"])
+def test_every_shown_sum_is_the_value_of_torch_for_500_digits(browser, mnist, name):
+    """Five values of each layer for each digit."""
+    parts, page = branches() if name == "branches" else trained(name), opened(browser, PAGE)
+    page.evaluate("network => { window.network = mnist.load(network); }", network_of(*parts))
+
+    def run(*given):
+        return page.evaluate(f"(given) => ({EXPLAINED})(network, ...given)", given)
+
+    found = explained(run, *parts, mnist[1].images[:500] / 255, 5, 100)
+    assert found["number"] >= 500 * 5 * 10 and found["most"] < 1e-4
 
 
 def test_frames_are_drawn_in_time(browser, capsys):

@@ -21,12 +21,27 @@ from measure.weights import median_run, trained
 from tests.pictures import line
 from tools import page
 
+# V8 alone has none: bytes from base64.
+ATOB = """const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const PLACES = Object.fromEntries([...LETTERS].map((letter, i) => [letter, i]));
+function atob(text) {
+  const found = [];
+  let bits = 0, count = 0;
+  for (const letter of text.replace(/=+$/, "")) {
+    bits = (bits << 6 | PLACES[letter]) & 0xffffff;
+    count += 6;
+    if (count >= 8) found.push(String.fromCharCode(bits >> (count -= 8) & 255));
+  }
+  return found.join("");
+}"""
+
 
 class Engine:
     """What the pad and the page share, with a network loaded."""
 
     def __init__(self, network: dict | None = None):
         self.js = MiniRacer()
+        self.js.eval(ATOB)
         self.js.eval(script())
         if network:
             self.js.eval(f"const network = mnist.load({json.dumps(network)})")
@@ -110,7 +125,6 @@ def test_poolings_are_those_of_torch(mnist):
     [
         ([nn.Conv2d(1, 10, 3), nn.Hardshrink(), nn.Flatten(), nn.LazyLinear(10)], r"1 \(hardshrink\) is not known"),
         ([nn.ConvTranspose2d(1, 10, 3), nn.Flatten(), nn.LazyLinear(10)], r"layer 0 \(conv\) is not known"),
-        ([nn.Conv2d(1, 10, 3), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(90, 10)], r"layer 1 \(adapt"),
     ],
 )
 @pytest.mark.fault("layer that the drawing pad does not know", "error")

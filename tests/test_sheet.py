@@ -17,7 +17,7 @@ globalThis.clearTimeout = (number) => { timers[number] = null; };
 const getSelection = () => selection, rest = () => {
   for (let i = 0; i < timers.length; i++) { const work = timers[i]; timers[i] = null; if (work) work(); }
 };
-const requestAnimationFrame = (frame) => frames.push(frame);
+const requestAnimationFrame = (frame) => frames.push(frame) - 1, cancelAnimationFrame = (n) => frames.splice(n, 1);
 const getComputedStyle = () => ({color: "ink", getPropertyValue: (name) => name});
 const matchMedia = () => new Node(), location = {hostname: "", pathname: ""}, innerWidth = 1000;
 class MutationObserver { observe() {} }
@@ -117,6 +117,29 @@ def test_undo_takes_back_a_stroke_or_what_clear_took(sheet):
     for strokes in ([LINES, ONE], [LINES], None):
         sheet.click("Undo")
         assert sheet.shows(strokes)
+
+
+def test_redo_takes_back_an_undo_until_something_else_is_drawn(sheet):
+    sheet.draw(*LINES)
+    sheet.draw(*ONE)
+    for name, strokes in (("Undo", [LINES]), ("Undo", None), ("Redo", [LINES]), ("Redo", [LINES, ONE])):
+        sheet.click(name)
+        assert sheet.shows(strokes)
+    sheet.click("Redo")  # nothing is left
+    for key, modifier, strokes in (
+        ("z", "ctrlKey", [LINES]),
+        ("y", "ctrlKey", [LINES, ONE]),
+        ("z", "metaKey", [LINES]),
+    ):
+        sheet.fire("keydown", key=key, **{modifier: True})
+        assert sheet.shows(strokes)
+    sheet.fire("keydown", key="Z", metaKey=True, shiftKey=True)
+    assert sheet.shows([LINES, ONE])
+    sheet.click("Undo")
+    sheet.draw(*ONE)
+    sheet.click("Redo")  # it is gone
+    sheet.click("Undo")
+    assert sheet.shows([LINES])
 
 
 def test_the_eraser_reaches_as_far_as_its_ring(sheet):

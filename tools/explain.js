@@ -2,140 +2,125 @@
 "use strict";
 
 Object.assign(mnist, (() => {
-  const get = (x, c, i, j) => x.data[(c * x.height + i) * x.width + j];
-  const within = (x, i, j) => i >= 0 && j >= 0 && i < x.height && j < x.width;
-  const alone = (value) => ({data: Float64Array.from([value]), channels: 1, height: 1, width: 1});
+  const {get, unravel} = mnist;
+  const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
   // A number as the page shows it: three digits, and a minus as wide as a plus.
   function said(value) {
     const size = Math.abs(value), text = size < 0.0005 ? "0" : size < 0.1 ? value.toPrecision(3) : value.toFixed(3);
-    return text.replace("-", "\u2212");
+    return text.replace("-", "\u2212").replace("Infinity", "\u221e");
   }
 
-  const total = (values) => values.reduce((sum, value) => sum + value, 0);
-
-  // A convolution: for each map that it reads the patch, the kernel and the sum of their products. Outside is 0.
-  function conv([x], {weight, bias, out, kernel: [kh, kw], stride, padding, dilation, groups}, [c, i, j]) {
-    const ins = x.channels / groups, first = Math.floor(c / (out / groups)) * ins, parts = [];
-    for (let m = 0; m < ins; m++) {
-      const kernel = Array.from(weight.subarray((c * ins + m) * kh * kw, (c * ins + m + 1) * kh * kw));
-      const patch = kernel.map((_, k) => {
-        const row = i * stride[0] - padding[0] + Math.floor(k / kw) * dilation[0];
-        const column = j * stride[1] - padding[1] + k % kw * dilation[1];
-        return within(x, row, column) ? get(x, first + m, row, column) : 0;
+  // A convolution, or a fully connected layer, which is one of 1x1: for each map that it reads the patch, the kernel
+  // and the sum of their products. Outside is 0.
+  function sums([x], layer, [c, ...at]) {
+    const one = [1, 1], {weight, bias, out, kernel = one, stride = one, padding = [0, 0], dilation = one} = layer;
+    const ins = weight.length / (out * kernel[0] * kernel[1]), size = kernel[0] * kernel[1];
+    const first = Math.floor(c * (layer.groups || 1) / out) * ins;
+    const parts = Array.from({length: ins}, (_, m) => {
+      const factors = Array.from(weight.subarray((c * ins + m) * size, (c * ins + m + 1) * size));
+      const patch = factors.map((_, k) => {
+        const [i, j] = unravel(k, kernel[1]).map((step, a) => at[a] * stride[a] - padding[a] + step * dilation[a]);
+        return i < 0 || j < 0 || i >= x.height || j >= x.width ? 0 : get(x, first + m, i, j);
       });
-      parts.push({map: first + m, patch, kernel, sum: total(patch.map((value, k) => value * kernel[k]))});
-    }
-    return summed(parts, bias ? bias[c] : 0, kw);
-  }
-
-  function linear([x], {weight, bias}, [c]) {
-    const parts = Array.from(x.data, (value, map) => {
-      const factor = weight[c * x.data.length + map];
-      return {map, patch: [value], kernel: [factor], sum: value * factor};
+      return {map: first + m, patch, kernel: factors, sum: total(patch.map((value, k) => value * factors[k]))};
     });
-    return summed(parts, bias ? bias[c] : 0, 1);
+    const added = bias ? bias[c] : 0;
+    return {parts, bias: added, columns: kernel[1], total: total(parts.map(({sum}) => sum)) + added};
   }
 
-  const summed = (parts, bias, columns) => ({parts, bias, columns, total: total(parts.map(({sum}) => sum)) + bias});
-
-  // A pooling: the values in its window, and the place of the largest.
-  function pool([x], {kernel, stride, padding, counted}, [c, i, j], isMax) {
-    const top = i * stride[0] - padding[0], left = j * stride[1] - padding[1], values = [];
-    let from = null;
-    for (let row = top; row < top + kernel[0]; row++) for (let column = left; column < left + kernel[1]; column++) {
-      if (!within(x, row, column)) continue;
-      values.push(get(x, c, row, column));
-      if (!from || get(x, ...from) < get(x, c, row, column)) from = [c, row, column];
-    }
-    const reach = (start, length, size, edge) => Math.min(start + length, size + edge) - start;
-    const count = counted ? reach(top, kernel[0], x.height, padding[0]) * reach(left, kernel[1], x.width, padding[1])
-      : values.length;
+  function pool([x], layer, at) {
+    const {held, count} = mnist.windowOf(x, layer, ...at), values = held.map((n) => x.data[n]);
     const shown = values.length > 16 ? `${values.length} values` : values.map(said).join(", ");
-    if (isMax) return {text: `the largest of ${shown}`, total: get(x, ...from), from};
-    return {text: `the mean of ${shown}`, total: total(values) / count};
+    const zeros = count > values.length ? ` and ${count - values.length} zeros outside` : "";
+    if (layer.type === "avg_pool") return {text: `the mean of ${shown}${zeros}`, total: total(values) / count};
+    const largest = values.indexOf(Math.max(...values)), from = unravel(held[largest], x.height, x.width);
+    return {text: `the largest of ${shown}`, total: values[largest], from};
   }
 
-  // Layers that change each value by itself, as formulas.
+  // Values in another order, or of several inputs in a row; what the index does not find is a constant.
+  function moved(inputs, {weight, fill}, [c, i, j], y) {
+    const n = (c * y.height + i) * y.width + j;
+    let place = weight ? weight[n] : n, k = 0;
+    while (k < inputs.length - 1 && place >= inputs[k].data.length) place -= inputs[k++].data.length;
+    const {data, height, width} = inputs[k], from = unravel(place, height, width);
+    if (!(place in data)) return {text: "a constant", total: fill};
+    return {text: `the value of map ${from[0] + 1}${k ? ` of input ${k + 1}` : ""}`, total: data[place], from};
+  }
+
+  // Layers that change each value by itself, as formulas of x, and of y if two are joined. a, b and c are the numbers
+  // of the layer or of its map; the first formula of two is for x above 0, the second for the others.
   const FORMULAS = {
-    relu: (x) => `max(0, ${x})`, silu: (x) => `${x} \u00d7 \u03c3(${x})`, sigmoid: (x) => `\u03c3(${x})`,
-    abs: (x) => `|${x}|`, exp: (x) => `exp ${x}`,
+    norm: "x × a + b", add: "a × x + b × y", mul: "x × y", div: "x / y", maximum: "max(x, y)",
+    relu: "max(0, x)", abs: "|x|", exp: "exp(x)", tanh: "tanh(x)", sqrt: "\u221a(x)", log: "ln(x)", sin: "sin(x)",
+    cos: "cos(x)", pow: "(x) ^ a", reciprocal: "1 / x", sigmoid: "σ(x)", silu: "x × σ(x)", log_sigmoid: "ln(σ(x))",
+    mish: "x × tanh(ln(1 + exp(x)))", softplus: "ln(1 + exp(a × x)) / a", gelu: "x × Φ(x)",
+    gelu_tanh: "x / 2 × (1 + tanh(0.7979 × (x + 0.0447 × x × x × x)))", hardsigmoid: "max(0, min(6, x + 3)) / 6",
+    hardswish: "x × max(0, min(6, x + 3)) / 6", clamp: "max(a, min(b, x))", hardtanh: "max(a, min(b, x))",
+    leaky_relu: ["x", "a × x"], prelu: ["x", "a × x"], celu: ["x", "a × (exp(x / a) \u2212 1)"],
+    elu: ["b × x", "b × a × (exp(c × x) \u2212 1)"],
   };
-  const SIGNS = {add: "+", mul: "\u00d7", div: "/", maximum: "or, if larger,"};
 
-  function other(inputs, layer, [c, i, j], y) {
-    const [x] = inputs, {type, weight, bias, numbers} = layer, at = [c, i, j];
-    if (inputs.length > 1 && type in SIGNS) {
-      const values = inputs.map((z) => get(z, z.channels > 1 ? c : 0, z.height > 1 ? i : 0, z.width > 1 ? j : 0));
-      const scaled = type === "add" ? values.map((value, k) => value * numbers[k]) : values;
-      const [p, q] = values.map(alone);
-      return {text: scaled.map(said).join(` ${SIGNS[type]} `), total: mnist.LAYERS[type](p, layer, q).data[0]};
-    }
-    if (type === "flatten" || type === "gather") {  // a value from another place, or a constant
-      const to = (c * y.height + i) * y.width + j, index = type === "gather" && weight ? weight[to] : to;
-      if (!(index in x.data)) return {text: "a constant", total: layer.fill};
-      const size = x.height * x.width, rest = index % size;
-      const from = [Math.floor(index / size), Math.floor(rest / x.width), rest % x.width];
-      return {text: `the value of map ${from[0] + 1}`, total: x.data[index], from};
-    }
-    const isSame = ["channels", "height", "width"].every((side) => x[side] === y[side]);
-    if (!isSame || inputs.length > 1) return {text: "a value of the maps before", total: get(y, ...at)};
-    const value = get(x, ...at);
-    if (type === "norm") {
-      return {text: `${said(value)} \u00d7 ${said(weight[c])} + ${said(bias[c])}`, from: at,
-              total: value * weight[c] + bias[c]};
-    }
-    if (type in FORMULAS) {
-      return {text: FORMULAS[type](said(value)), total: mnist.LAYERS[type](alone(value), layer).data[0], from: at};
-    }
-    return {text: `${type.replace(/_/g, " ")} of ${said(value)}`, total: get(y, ...at), from: at};
+  function formula(inputs, layer, at) {
+    const [x, y] = inputs.map((input) => get(input, ...at)), texts = [FORMULAS[layer.type]].flat();
+    const [weight, bias] = [layer.weight, layer.bias].map((all) => all && [all[at[0]]]);
+    const [a, b, c] = layer.numbers || [weight, bias].flat();
+    const shown = {x, y, a: a ?? -Infinity, b: b ?? Infinity, c};  // a clamp may have one end alone
+    const text = texts[x > 0 ? 0 : texts.length - 1].replace(/\b[xyabc]\b/g, (name) => said(shown[name]));
+    const [first, second] = [x, y].map((value) => ({data: [value], channels: 1, height: 1, width: 1}));
+    return {text, total: mnist.LAYERS[layer.type](first, {...layer, weight, bias}, second).data[0], from: at};
   }
 
-  // What the layer at `place` made the value [map, row, column] of: parts and a bias, or a line of text; the total, which
-  // is the value; and from which value of the layer before it came, if it is one.
-  function explain(network, maps, given, place, at) {
-    const layer = network.layers[place], inputs = layer.inputs.map((before) => before < 0 ? given : maps[before]);
-    const {type} = layer, isPool = type === "max_pool" || type === "avg_pool";
-    const found = type === "conv" ? conv(inputs, layer, at) : type === "linear" ? linear(inputs, layer, at)
-      : isPool ? pool(inputs, layer, at, type === "max_pool") : other(inputs, layer, at, maps[place]);
+  function groupNorm([x], layer, at) {
+    const [mean, deviation] = mnist.moments(x, layer)[Math.floor(at[0] * layer.groups / x.channels)];
+    const value = get(x, ...at), normed = {...x, data: x.data.map((each) => (each - mean) / deviation)};
+    const {text, ...rest} = formula([normed], {...layer, type: "norm"}, at), before = said(get(normed, ...at));
+    return {...rest, text: `(${said(value)} \u2212 ${said(mean)}) / ${said(deviation)} = ${before}, ${text}`};
+  }
+
+  const WAYS = {
+    conv: sums, linear: sums, max_pool: pool, avg_pool: pool, flatten: moved, gather: moved, cat: moved,
+    group_norm: groupNorm,
+  };
+
+  // What the layer at `place` made the value [map, row, column] of: parts and a bias, or a line of text; the total,
+  // which is the value; and from which value of the layer before it came, if it is one.
+  function explain(network, maps, place, at) {
+    const layer = network.layers[place], way = WAYS[layer.type] || formula;
+    const found = way(layer.inputs.map((before) => maps[before]), layer, at, maps[place]);
     return {place, at, layer, value: get(maps[place], ...at), ...found};
   }
 
   // The same, and before it the steps of the layers in `places` that led to the value.
-  function trail(network, maps, given, place, at, places) {
-    const steps = [explain(network, maps, given, place, at)];
+  function trail(network, maps, place, at, places) {
+    const steps = [explain(network, maps, place, at)];
     for (;;) {
       const [{layer, from}] = steps, [before] = layer.inputs;
       if (!from || layer.inputs.length > 1 || !places.includes(before)) return steps;
-      steps.unshift(explain(network, maps, given, before, from));
+      steps.unshift(explain(network, maps, before, from));
     }
   }
 
   // Whether a layer is the mean of each whole map.
   const isMean = (network, maps, place) =>
-    network.layers[place].type === "avg_pool" && maps[place].height * maps[place].width === 1;
+    place >= 0 && network.layers[place].type === "avg_pool" && maps[place].height * maps[place].width === 1;
 
   // For each position of the last maps, its vote for a digit; their mean is the logit. null if the network does not end
-  // in a mean over positions. Source: Zhou et al., arXiv:1512.04150 (class activation maps).
+  // in a mean over positions, with or without a 1x1 convolution or a fully connected layer behind it.
+  // Source: Zhou et al., arXiv:1512.04150 (class activation maps).
   function evidence(network, maps, digit) {
-    const before = (place, ...types) => {
-      while (place >= 0 && types.includes(network.layers[place].type)) [place] = network.layers[place].inputs;
-      return place;
-    };
-    const isLast = (place) => place >= 0 && isMean(network, maps, place) && network.layers[place].inputs[0] >= 0;
-    const source = (place) => maps[network.layers[place].inputs[0]];
-    const place = before(maps.length - 1, "flatten");
-    if (isLast(place)) {
-      const {data, height, width} = source(place), size = height * width;
-      return size > 1 ? {votes: data.slice(digit * size, (digit + 1) * size), height, width} : null;
-    }
-    const {type, weight, bias, kernel = [1, 1]} = network.layers[place];
-    const mean = before(network.layers[place].inputs[0], "flatten");
-    if (!["linear", "conv"].includes(type) || kernel[0] * kernel[1] > 1 || !isLast(mean)) return null;
-    const {data, channels, height, width} = source(mean), size = height * width;
-    const votes = Float64Array.from({length: size}, (_, at) => (bias ? bias[digit] : 0)
-      + total(Array.from({length: channels}, (_, c) => weight[digit * channels + c] * data[c * size + at])));
-    return size > 1 ? {votes, height, width} : null;
+    const {layers} = network;
+    const unflattened = (place) => place >= 0 && layers[place].type === "flatten" ? layers[place].inputs[0] : place;
+    let place = unflattened(maps.length - 1), head = null;
+    if (!isMean(network, maps, place)) [head, place] = [layers[place], unflattened(layers[place].inputs[0])];
+    if (!isMean(network, maps, place) || (head && WAYS[head.type] !== sums)) return null;
+    const source = maps[layers[place].inputs[0]], {channels, height, width} = source;
+    if (height * width === 1 || (head && head.weight.length !== head.out * channels)) return null;
+    const votes = Array.from({length: height * width}, (_, n) => {
+      const at = [digit, ...unravel(n, width)];
+      return head ? sums([source], {...head, stride: [1, 1], padding: [0, 0]}, at).total : get(source, ...at);
+    });
+    return {votes, height, width};
   }
 
   return {explain, trail, evidence, isMean, said};

@@ -34,11 +34,9 @@ def written() -> str:
             logits, labels = predict(model, Batches(test, 1000, mean, std))
         wrong = (logits.argmax(dim=1) != labels).nonzero()[:NUM_MISTAKES, 0]
         digits += [_digit(test.images, test.labels, int(index)) | {"misread": name} for index in wrong]
-    text = {name: Path(__file__).with_name(name).read_text("utf-8") for name in FILES}
     data = json.dumps({"networks": networks, "digits": digits}, separators=(",", ":"))
-    parts = {"SCRIPT": script(), "EXPLAIN": text["explain.js"], "PANEL": text["panel.js"], "DATA": data}
-    page = text["page.html"]
-    for name, part in (parts | {"PAGE": text["page.js"]}).items():
+    page, *code = (Path(__file__).with_name(name).read_text("utf-8") for name in FILES)
+    for name, part in zip(("SCRIPT", "DATA", "EXPLAIN", "PANEL", "PAGE"), (script(), data, *code)):
         page = page.replace(f"/*{name}*/", part)
     return page
 

@@ -1,9 +1,20 @@
 // The panel of the page: the arithmetic behind a value, the evidence for a digit, or the networks side by side.
 "use strict";
 
-mnist.panel = (root) => {
-  const {make, said} = mnist, SHOWN = 3;  // maps whose products are shown; the others are summed up
-  const PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the largest and the smallest value, as in the notebooks
+mnist.panel = (root, close) => {
+  const {said} = mnist, PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the ends, as in the notebooks
+
+  // Markup, in which all values are plain text but those that are markup themselves.
+  const html = (texts, ...values) => ({markup: texts.reduce((all, text, i) => all + escaped(values[i - 1]) + text)});
+  const escaped = (value) => Array.isArray(value) ? value.map(escaped).join("")
+    : value.markup ?? String(value).replace(/[&<"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+  const signed = (sum) => sum.replace(/\+ \u2212/g, "\u2212 ");  // what is negative is taken away
+
+  function show(title, body, closes = true) {
+    const button = closes ? html`<button type="button">Close</button>` : "";
+    root.innerHTML = html`<div class="title"><h2>${title}</h2>${button}</div>${body}`.markup;
+    if (closes) root.querySelector("button").onclick = close;
+  }
 
   // The color of a value from -1 to 1 whose square root is shown, so that small ones are seen: zero is white.
   function color(share) {
@@ -11,82 +22,60 @@ mnist.panel = (root) => {
     return end.map((value) => Math.round(255 + (value - 255) * strength));
   }
 
-  function grid(parent, values, columns, label) {
-    const box = make("span", parent, {className: "grid", role: "img", "aria-label": `${label}: ${values.map(said).join(", ")}`});
-    box.style.gridTemplateColumns = `repeat(${columns}, auto)`;
-    const top = Math.max(1e-9, ...values.map(Math.abs));
-    for (const value of values) {
-      const back = color(value / top), cell = make("span", box, {textContent: value ? value.toFixed(2).replace("-", "\u2212") : "0"});
-      const [red, green, blue] = back.map((part) => (part / 255) ** 2.2), isDark = 0.21 * red + 0.72 * green + 0.07 * blue < 0.178;
-      Object.assign(cell.style, {background: `rgb(${back})`, color: isDark ? "#fff" : "#000"});
-    }
+  function cell(value, top) {
+    const back = color(value / top), [red, green, blue] = back.map((part) => (part / 255) ** 2.2);
+    const ink = 0.21 * red + 0.72 * green + 0.07 * blue < 0.178 ? "#fff" : "#000";  // which is read on it
+    const text = value ? value.toFixed(2).replace("-", "\u2212") : "0";
+    return html`<span style="background: rgb(${back.join()}); color: ${ink}">${text}</span>`;
   }
 
-  function title(text, ...buttons) {
-    root.replaceChildren();
-    const line = make("div", root, {className: "title"});
-    make("h2", line, {textContent: text});
-    const side = make("span", line);
-    for (const [textContent, onclick] of buttons) make("button", side, {type: "button", textContent, onclick});
+  function grid(values, columns, label) {
+    const top = Math.max(1e-9, ...values.map(Math.abs)), cells = values.map((value) => cell(value, top));
+    return html`<span class="grid" style="grid-template-columns: repeat(${columns}, auto)" role="img"
+      aria-label="${label}: ${values.map(said).join(", ")}">${cells}</span>`;
   }
 
   // The strongest parts of a sum, each as patch x kernel = products, and the rest in a line.
-  function sums(parent, {parts, bias, columns, total}) {
+  function sums({parts, bias, columns, total}) {
     const ordered = [...parts].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
-    const shown = ordered.slice(0, columns === 1 ? 8 : columns > 3 ? 1 : SHOWN), rest = ordered.slice(shown.length);
-    const line = make("div", parent, {className: "sums"});
-    for (const {map, patch, kernel, sum} of shown) {
-      const item = make("span", line, {className: "product"}), name = parts.length > 1 ? `map ${map + 1}` : "image";
-      make("span", item, {textContent: columns === 1 ? `${name}:` : name, className: "quiet"});
-      if (columns === 1) make("span", item, {textContent: `${said(patch[0])} \u00d7 ${said(kernel[0])}`});
-      else [[patch, "patch"], [kernel, "\u00d7 kernel"], [patch.map((x, k) => x * kernel[k]), "= products"]].forEach(
-        ([values, label], k) => { if (k) make("span", item, {textContent: "\u00d7="[k - 1]}); grid(item, values, columns, label); });
-      make("span", item, {textContent: columns === 1 ? `= ${said(sum)}` : `sum ${said(sum)}`});
-    }
-    const others = rest.length ? ` + ${said(rest.reduce((all, {sum}) => all + sum, 0))} from ${rest.length} other maps` : "";
-    const text = `${shown.map(({sum}) => said(sum)).join(" + ")}${others}${bias ? ` + bias ${said(bias)}` : ""} = ${said(total)}`;
-    make("p", parent, {textContent: text.replace(/\+ \u2212/g, "\u2212 ")});
+    const shown = ordered.slice(0, [8, 3, 3][columns - 1] || 1), rest = ordered.slice(shown.length);
+    const items = shown.map(({map, patch, kernel, sum}) => html`<span class="product">
+      <span class="quiet">${parts.length > 1 ? `map ${map + 1}` : "image"}</span>
+      ${grid(patch, columns, "patch")} × ${grid(kernel, columns, "kernel")} =
+      ${grid(patch.map((value, k) => value * kernel[k]), columns, "products")} sum ${said(sum)}</span>`);
+    const terms = shown.map(({sum}) => said(sum));
+    if (rest.length) terms.push(`${said(rest.reduce((all, {sum}) => all + sum, 0))} from ${rest.length} other maps`);
+    if (bias) terms.push(`bias ${said(bias)}`);
+    return html`<div class="sums">${items}</div>${signed(`${terms.join(" + ")} = ${said(total)}`)}`;
   }
 
   // How a value came about: its steps, of `mnist.trail`, each with a name.
-  function value(heading, steps, names, turned, ...buttons) {
-    title(`${heading}: ${said(steps[steps.length - 1].value)}`, ...buttons);
-    if (turned) make("p", root, {textContent: turned, className: "quiet"});
-    const list = make("ol", root);
-    steps.forEach((step, i) => {
-      const item = make("li", list);
-      make("span", item, {textContent: `${names[i]}: `});
-      if (step.parts) sums(item, step);
-      else make("span", item, {textContent: `${step.text} = ${said(step.total)}`.replace(/\+ \u2212/g, "\u2212 ")});
-    });
+  function value(heading, steps, turned) {
+    const items = steps.map((step) => html`<li>${step.name}: ${
+      step.parts ? sums(step) : signed(`${step.text} = ${said(step.total)}`)}</li>`);
+    show(`${heading}: ${said(steps[steps.length - 1].value)}`, html`<p class="quiet">${turned}</p><ol>${items}</ol>`);
   }
 
   // Why a digit got its probability: the votes of all positions, the softmax, and what it would be without a stroke.
-  function digit(label, logits, found, without, ...buttons) {
-    const scores = mnist.softmax(logits), powers = Array.from(logits, (logit) => Math.exp(logit));
-    title(`Why ${mnist.percent(scores[label])} for ${label}?`, ...buttons);
-    if (found) {
-      const line = make("div", root, {className: "sums"});
-      make("span", line, {textContent: "Votes of the positions:"});
-      grid(line, Array.from(found.votes), found.width, "votes");
-      make("span", line, {textContent: `their mean is the logit, ${said(logits[label])}. Purple on the digit speaks for ${label}, orange against it.`});
-    } else make("p", root, {textContent: `The logit is ${said(logits[label])}. This network does not end in a mean over positions, so no map says where the evidence lies.`});
-    const shown = powers.map((power, i) => `e^${said(logits[i])}`);
-    make("p", root, {textContent: `Softmax: ${shown[label]} / (${shown.join(" + ")}) = ${powers[label].toPrecision(4)} / ${
-      powers.reduce((a, b) => a + b).toPrecision(4)} = ${mnist.percent(scores[label])}`});
-    for (const line of without) make("p", root, {textContent: line});
+  function digit(label, logits, found, without) {
+    const powers = Array.from(logits, (logit) => Math.exp(logit)), shown = Array.from(logits, (x) => `e^${said(x)}`);
+    const [power, all] = [powers[label], powers.reduce((a, b) => a + b)].map((number) => number.toPrecision(4));
+    const share = mnist.percent(mnist.softmax(logits)[label]), logit = said(logits[label]);
+    const votes = found ? html`<div class="sums">Votes of the positions: ${grid(found.votes, found.width, "votes")}
+      their mean is the logit, ${logit}. Purple on the digit speaks for ${label}, orange against it.</div>`
+      : html`<p>The logit is ${logit}. This network does not end in a mean over positions, so no map says where the
+      evidence lies.</p>`;
+    show(`Why ${share} for ${label}?`, html`${votes}
+      <p>Softmax: ${shown[label]} / (${shown.join(" + ")}) = ${power} / ${all} = ${share}</p>
+      ${without.map((line) => html`<p>${line}</p>`)}`);
   }
 
   // What each network reads, side by side.
   function compare(rows, hint) {
-    title("The same drawing, read by each network");
-    const table = make("table", root), head = make("tr", make("thead", table)), body = make("tbody", table);
-    for (const textContent of ["network", "parameters", "mean accuracy", "reads"]) make("th", head, {textContent, scope: "col"});
-    for (const cells of rows) {
-      const row = make("tr", body);
-      cells.forEach((textContent, i) => make(i ? "td" : "th", row, i ? {textContent} : {textContent, scope: "row"}));
-    }
-    make("p", root, {textContent: hint, className: "quiet"});
+    const line = ([name, ...cells]) => html`<tr><th>${name}</th>${cells.map((text) => html`<td>${text}</td>`)}</tr>`;
+    show("The same drawing, read by each network", html`<table>
+      <tr><th>network</th><th>parameters</th><th>mean accuracy</th><th>reads</th></tr>${rows.map(line)}</table>
+      <p class="quiet">${hint}</p>`, false);
   }
 
   return {value, digit, compare, color};

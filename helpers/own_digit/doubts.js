@@ -78,12 +78,12 @@ Object.assign(mnist, (() => {
     return [...beside(strokes), ...(isFull ? [rules.strokes] : score > 0 ? [rules.none] : [])];
   }
 
-  // Once a drawing rests, tells its doubts and the mean of what the network reads of it and of views of it.
-  // Returns what stops that.
+  // Once a drawing rests, tells its doubts and the mean of what the network reads of it and of views of it; neither, if
+  // there is no network. Returns what stops that.
   function later(network, image, strokes, tell) {
     const {draws, scribble} = mnist.rules, count = draws.length + 1, sums = new Array(10).fill(0);
     const last = (network, view) => mnist.forward(network, view).pop().data;
-    let done = 0, score = 0, timer = setTimeout(work, REST);
+    let done = 0, score = 0, timer = setTimeout(network ? work : () => tell([]), REST);
     function work() {
       for (const start = Date.now(); done < count && Date.now() - start < SLICE; done++) {
         const view = done ? warp(image, draws[done - 1]) : image;

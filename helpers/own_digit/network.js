@@ -1,78 +1,77 @@
-// A trained network in plain JavaScript: its layers, as helpers/own_digit/network_data.py writes them, applied to an image.
+// A trained network in plain JavaScript: its layers, as helpers/own_digit/network_data.py writes them, for an image.
 // A map stack is {data: Float32Array, channels, height, width}, its rows one after another.
 "use strict";
 
 const mnist = (() => {
   const SIDE = 28;  // pixels of an image
 
-  // Bytes from base64, by hand: engines without a browser have no atob.
-  function decode(text) {
-    const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const value = Object.fromEntries([...digits].map((digit, i) => [digit, i]));
-    const clean = text.replace(/=+$/, "");
-    const bytes = new Uint8Array(Math.floor(clean.length * 3 / 4));
-    let bits = 0, count = 0, place = 0;
-    for (const digit of clean) {
-      bits = (bits << 6 | value[digit]) & 0xffffff;
-      count += 6;
-      if (count >= 8) bytes[place++] = bits >> (count -= 8);
-    }
-    return bytes;
-  }
+  const decode = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+  // An image of bytes in base64, as numbers from 0 to 1.
+  const bytes = (text) => Float32Array.from(decode(text), (value) => value / 255);
 
   function load(network) {
-    const floats = (text) => new Float32Array(decode(text).buffer);
-    const numbers = (layer) => Object.fromEntries(
-      ["weight", "bias"].filter((name) => layer[name]).map((name) => [name, floats(layer[name])]));
-    const whole = (layer) => layer.orientations ? {...layer, weight: bank(layer)} : layer;
-    return {...network, layers: network.layers.map((layer) => whole({...layer, ...numbers(layer)}))};
+    const floats = (text) => text && new Float32Array(decode(text).buffer);
+    return {...network, layers: network.layers.map((layer) => {
+      const loaded = {...layer, weight: floats(layer.weight), bias: floats(layer.bias)};
+      return layer.orientations ? {...loaded, weight: bank(loaded)} : loaded;
+    })};
+  }
+
+  // Where the n-th value lies, counted along the last of these sides first.
+  function unravel(n, ...sides) {
+    const found = sides.map(() => 0);
+    for (let k = sides.length - 1; k >= 0; k--) [found[k], n] = [n % sides[k], Math.floor(n / sides[k])];
+    return [n, ...found];
   }
 
   // The filters of helpers.beyond.shared.SharedConv2d in all orientations: turned, or mirrored and then turned.
   function bank({weight, out, kernel: [side], orientations}) {
-    const filters = out / orientations, maps = weight.length / (filters * side * side), last = side - 1;
-    const onImage = maps % orientations > 0;  // no maps that belong together
-    const turns = onImage ? 1 : 4, mirrors = onImage ? 1 : orientations / 4;
-    const all = new Float32Array(out * maps * side * side);
-    let place = 0;
-    for (let f = 0; f < filters; f++) for (let o = 0; o < orientations; o++)
-      for (let c = 0; c < maps; c += mirrors * turns) for (let m = 0; m < mirrors; m++) for (let t = 0; t < turns; t++)
-        for (let i = 0; i < side; i++) for (let j = 0; j < side; j++) {
-          const turn = o % 4, mirrored = o >= 4;
-          let [row, column] = [[i, j], [j, last - i], [last - i, last - j], [last - j, i]][turn];
-          let from = (t - turn + 4 * turns) % turns, half = m;
-          if (mirrored) [half, from, column] = [mirrors - 1 - m, (turns - from) % turns, last - column];
-          const map = f * maps + c + half * turns + from;
-          all[place++] = weight[(map * side + row) * side + column];
-        }
-    return all;
+    const maps = weight.length * orientations / (out * side * side), last = side - 1;
+    const isOfImage = maps % orientations > 0;  // no maps that belong together
+    const turns = isOfImage ? 1 : 4, mirrors = isOfImage ? 1 : orientations / 4, wholes = maps / turns / mirrors;
+    return Float32Array.from({length: weight.length * orientations}, (_, n) => {
+      const [filter, o, whole, m, t, i, j] = unravel(n, orientations, wholes, mirrors, turns, side, side);
+      const turn = o % 4;
+      let [row, column] = [[i, j], [j, last - i], [last - i, last - j], [last - j, i]][turn];
+      let [half, from] = [m, (t - turn + 4 * turns) % turns];
+      if (o >= 4) [half, from, column] = [mirrors - 1 - m, (turns - from) % turns, last - column];
+      return weight[((((filter * wholes + whole) * mirrors + half) * turns + from) * side + row) * side + column];
+    });
   }
 
-  // An image of bytes, as numbers from 0 to 1.
-  const bytes = (text) => Float32Array.from(decode(text), (value) => value / 255);
+  // Maps of these sizes, each value made of its place.
+  function made(channels, height, width, valueAt) {
+    const data = new Float32Array(channels * height * width);
+    for (let c = 0, n = 0; c < channels; c++) for (let i = 0; i < height; i++)
+      for (let j = 0; j < width; j++, n++) data[n] = valueAt(c, i, j, n);
+    return {data, channels, height, width};
+  }
 
-  const empty = (channels, height, width) =>
-    ({data: new Float32Array(channels * height * width), channels, height, width});
+  const eachValue = (x, change) => made(x.channels, x.height, x.width, (c, i, j, n) => change(x.data[n], c));
+
+  // A value of maps; those that have a single map, row or column are the same everywhere along it.
+  const get = ({data, channels, height, width}, c, i, j) =>
+    data[((channels > 1 ? c : 0) * height + (height > 1 ? i : 0)) * width + (width > 1 ? j : 0)];
 
   // Which outputs have their input inside the map: from..to-1, for one place of the kernel.
   function range(offset, stride, inputs, outputs) {
-    return [Math.max(0, Math.ceil(-offset / stride)), Math.min(outputs, Math.floor((inputs - 1 - offset) / stride) + 1)];
+    const last = Math.floor((inputs - 1 - offset) / stride);
+    return [Math.max(0, Math.ceil(-offset / stride)), Math.min(outputs, last + 1)];
   }
 
   function conv(x, {weight, bias, out, kernel, stride, padding, dilation, groups}) {
     const [kh, kw] = kernel, [sh, sw] = stride, [ph, pw] = padding, [dh, dw] = dilation;
-    const y = empty(out, Math.floor((x.height + 2 * ph - dh * (kh - 1) - 1) / sh) + 1,
-                    Math.floor((x.width + 2 * pw - dw * (kw - 1) - 1) / sw) + 1);
-    const ins = x.channels / groups, size = y.height * y.width;
+    const y = made(out, Math.floor((x.height + 2 * ph - dh * (kh - 1) - 1) / sh) + 1,
+                   Math.floor((x.width + 2 * pw - dw * (kw - 1) - 1) / sw) + 1, (o) => bias ? bias[o] : 0);
+    const ins = x.channels / groups;
     for (let o = 0, w = 0; o < out; o++) {
-      if (bias) y.data.fill(bias[o], o * size, (o + 1) * size);
       const first = Math.floor(o / (out / groups)) * ins;
       for (let c = first; c < first + ins; c++) for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) {
         const factor = weight[w++], down = i * dh - ph, across = j * dw - pw;
         const [top, bottom] = range(down, sh, x.height, y.height), [left, right] = range(across, sw, x.width, y.width);
         for (let row = top; row < bottom; row++) {
-          const to = o * size + row * y.width;
-          const from = c * x.height * x.width + (row * sh + down) * x.width + across;
+          const to = (o * y.height + row) * y.width, from = (c * x.height + row * sh + down) * x.width + across;
           for (let column = left; column < right; column++) y.data[to + column] += factor * x.data[from + column * sw];
         }
       }
@@ -80,85 +79,71 @@ const mnist = (() => {
     return y;
   }
 
-  function pool(x, {kernel, stride, padding, counted, ceil}, isMax) {
-    const length = (n, i) => {
+  const linear = (x, {weight, bias, out}) => made(out, 1, 1, (o) => {
+    const first = o * x.data.length;
+    return x.data.reduce((sum, value, i) => sum + weight[first + i] * value, bias ? bias[o] : 0);
+  });
+
+  // What the window of a pooling holds: the places of its values in `x.data`, and what their sum is divided by.
+  function windowOf(x, {kernel, stride, padding, counted}, c, i, j) {
+    const held = [], top = i * stride[0] - padding[0], left = j * stride[1] - padding[1];
+    const [bottom, right] = [top + kernel[0], left + kernel[1]];
+    for (let row = Math.max(0, top); row < Math.min(x.height, bottom); row++)
+      for (let column = Math.max(0, left); column < Math.min(x.width, right); column++)
+        held.push((c * x.height + row) * x.width + column);
+    const area = (Math.min(bottom, x.height + padding[0]) - top) * (Math.min(right, x.width + padding[1]) - left);
+    return {held, count: counted ? area : held.length};
+  }
+
+  function pool(x, layer, isMax) {
+    const {kernel, stride, padding, ceil} = layer, [height, width] = [x.height, x.width].map((n, i) => {
       const all = (n + 2 * padding[i] - kernel[i]) / stride[i] + 1, whole = ceil ? Math.ceil(all) : Math.floor(all);
       return ceil && (whole - 1) * stride[i] >= n + padding[i] ? whole - 1 : whole;  // a window begins inside
-    };
-    const y = empty(x.channels, length(x.height, 0), length(x.width, 1));
-    for (let c = 0, to = 0; c < y.channels; c++) for (let row = 0; row < y.height; row++)
-      for (let column = 0; column < y.width; column++) {
-        const top = row * stride[0] - padding[0], left = column * stride[1] - padding[1];
-        let best = -Infinity, sum = 0, count = 0;
-        for (let i = Math.max(0, top); i < Math.min(x.height, top + kernel[0]); i++)
-          for (let j = Math.max(0, left); j < Math.min(x.width, left + kernel[1]); j++) {
-            const value = x.data[(c * x.height + i) * x.width + j];
-            best = Math.max(best, value); sum += value; count++;
-          }
-        const window = Math.min(top + kernel[0], x.height + padding[0]) - top;
-        const counts = counted ? window * (Math.min(left + kernel[1], x.width + padding[1]) - left) : count;
-        y.data[to++] = isMax ? best : sum / counts;
-      }
-    return y;
+    });
+    return made(x.channels, height, width, (...at) => {
+      const {held, count} = windowOf(x, layer, ...at);
+      return isMax ? held.reduce((best, n) => Math.max(best, x.data[n]), -Infinity)
+        : held.reduce((sum, n) => sum + x.data[n], 0) / count;
+    });
   }
 
-  function eachValue(x, change) {
-    const y = empty(x.channels, x.height, x.width), size = x.height * x.width;
-    for (let i = 0; i < x.data.length; i++) y.data[i] = change(x.data[i], Math.floor(i / size));
-    return y;
-  }
-
-  // Two maps, value by value; one that has a single row, column or map is used for all of them.
+  // Two maps, value by value.
   function together(x, z, join) {
-    const [channels, height, width] = ["channels", "height", "width"].map((side) => Math.max(x[side], z[side]));
-    const y = empty(channels, height, width);
-    const at = ({data, channels, height, width}, c, i, j) =>
-      data[((channels > 1 ? c : 0) * height + (height > 1 ? i : 0)) * width + (width > 1 ? j : 0)];
-    for (let c = 0, to = 0; c < channels; c++) for (let i = 0; i < height; i++) for (let j = 0; j < width; j++)
-      y.data[to++] = join(at(x, c, i, j), at(z, c, i, j));
-    return y;
+    const sides = ["channels", "height", "width"].map((side) => Math.max(x[side], z[side]));
+    return made(...sides, (c, i, j) => join(get(x, c, i, j), get(z, c, i, j)));
   }
 
-  function cat(...maps) {
-    const y = empty(maps.reduce((sum, {channels}) => sum + channels, 0), maps[0].height, maps[0].width);
-    let to = 0;
-    for (const {data} of maps) { y.data.set(data, to); to += data.length; }
-    return y;
+  // The maps of all inputs; where these are of different sizes, a row of their values.
+  function cat(...inputs) {
+    const data = Float32Array.from(inputs.flatMap((x) => [...x.data])), [{height, width}] = inputs;
+    return inputs.every((x) => x.height === height && x.width === width)
+      ? {data, channels: data.length / (height * width), height, width} : flatten({data});
   }
 
-  function pad(x, {numbers: [left, right, above, below]}) {
-    const y = empty(x.channels, x.height + above + below, x.width + left + right);
-    for (let c = 0; c < x.channels; c++) for (let i = 0; i < x.height; i++) {
-      const from = (c * x.height + i) * x.width;
-      y.data.set(x.data.subarray(from, from + x.width), (c * y.height + above + i) * y.width + left);
-    }
-    return y;
+  const flatten = ({data}) => ({data, channels: data.length, height: 1, width: 1});
+
+  // Mean and deviation over the maps of each group.
+  function moments({data}, {groups, eps}) {
+    const size = data.length / groups;
+    return Array.from({length: groups}, (_, g) => {
+      const part = data.subarray(g * size, (g + 1) * size), mean = part.reduce((a, b) => a + b, 0) / size;
+      return [mean, Math.sqrt(part.reduce((a, b) => a + (b - mean) ** 2, 0) / size + eps)];
+    });
   }
 
-  // Mean 0 and deviation 1 over the maps of each group, then a factor and an addend for each map.
-  function groupNorm(x, {weight, bias, groups, eps}) {
-    const size = x.data.length / groups, moments = [];
-    for (let g = 0; g < groups; g++) {
-      const part = x.data.subarray(g * size, (g + 1) * size), mean = part.reduce((a, b) => a + b, 0) / size;
-      moments.push([mean, Math.sqrt(part.reduce((a, b) => a + (b - mean) ** 2, 0) / size + eps)]);
-    }
+  function groupNorm(x, layer) {
+    const {weight, bias, groups} = layer, found = moments(x, layer);
     return eachValue(x, (value, c) => {
-      const [mean, deviation] = moments[Math.floor(c * groups / x.channels)];
+      const [mean, deviation] = found[Math.floor(c * groups / x.channels)];
       return (value - mean) / deviation * weight[c] + bias[c];
     });
   }
 
-  // The error function, by its series, or by its continued fraction where the series is long.
+  // The error function within 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26.
   function erf(x) {
-    const a = Math.abs(x);
-    if (a > 3) {
-      let rest = 0;
-      for (let n = 40; n > 0; n--) rest = n / 2 / (a + rest);
-      return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + rest));
-    }
-    let term = x, sum = x;
-    for (let n = 1; n < 60; n++) { term *= -x * x / n; sum += term / (2 * n + 1); }
-    return 2 / Math.sqrt(Math.PI) * sum;
+    const t = 1 / (1 + 0.3275911 * Math.abs(x));
+    const factors = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
+    return Math.sign(x) * (1 - factors.reduce((sum, factor) => (sum + factor) * t, 0) * Math.exp(-x * x));
   }
 
   const sigmoid = (x) => 1 / (1 + Math.exp(-x));
@@ -182,54 +167,40 @@ const mnist = (() => {
     hardswish: (x) => x * clip(x + 3, 0, 6) / 6,
   };
 
-  function linear(x, {weight, bias, out}) {
-    const y = empty(out, 1, 1), count = x.data.length;
-    for (let o = 0; o < out; o++) {
-      let sum = bias ? bias[o] : 0;
-      for (let i = 0; i < count; i++) sum += weight[o * count + i] * x.data[i];
-      y.data[o] = sum;
-    }
-    return y;
-  }
-
   // Products of rows of x and rows of a weight, or of z: in each pair of matrices, all of them.
   function matmul(x, {weight, bias, pairs, rows, out}, z) {
-    const y = empty(1, pairs * rows, out), other = z ? z.data : weight, count = x.data.length / pairs / rows;
-    for (let row = 0, to = 0; row < pairs * rows; row++) for (let o = 0; o < out; o++) {
-      let sum = bias ? bias[o] : 0;
+    const other = z ? z.data : weight, count = x.data.length / pairs / rows;
+    return made(1, pairs * rows, out, (c, row, o) => {
       const at = (Math.floor(row / rows) * out + o) * count;
+      let sum = bias ? bias[o] : 0;
       for (let i = 0; i < count; i++) sum += other[at + i] * x.data[row * count + i];
-      y.data[to++] = sum;
-    }
-    return y;
+      return sum;
+    });
   }
 
   const LAYERS = {
-    conv, linear, matmul,
-    pad, group_norm: groupNorm,
+    conv, linear, matmul, cat: (x, layer, ...others) => cat(x, ...others), flatten, group_norm: groupNorm,
     // Values in another order, or some of them; what the index does not find is a constant.
-    gather: (x, {weight, shape: [channels, height, width], fill}) =>
-      ({data: weight ? Float32Array.from(weight, (i) => x.data[i] ?? fill) : x.data, channels, height, width}),
+    gather: (x, {weight, shape, fill}) => made(...shape, (c, i, j, n) => x.data[weight ? weight[n] : n] ?? fill),
     norm: (x, {weight, bias}) => eachValue(x, (value, c) => value * weight[c] + bias[c]),
-    prelu: (x, {weight}) => eachValue(x, (value, c) => value > 0 ? value : value * weight[c]),
-    cat: (x, layer, ...others) => cat(x, ...others),
+    prelu: (x, {weight}) => eachValue(x, (value, c) => ACTIVATIONS.leaky_relu(value, weight[c])),
     add: (x, {numbers: [a, b]}, z) => together(x, z, (p, q) => a * p + b * q),
     mul: (x, layer, z) => together(x, z, (p, q) => p * q),
     div: (x, layer, z) => together(x, z, (p, q) => p / q),
     maximum: (x, layer, z) => together(x, z, Math.max),
     max_pool: (x, layer) => pool(x, layer, true),
     avg_pool: (x, layer) => pool(x, layer, false),
-    flatten: (x) => ({data: x.data, channels: x.data.length, height: 1, width: 1}),
   };
   for (const [name, change] of Object.entries(ACTIVATIONS))
     LAYERS[name] = (x, {numbers = []}) => eachValue(x, (value) => change(value, ...numbers));
 
-  // The maps after each layer for an image, Float32Array(784) from 0 to 1; the last ones are the logits.
+  // The maps after each layer for an image, Float32Array(784) from 0 to 1; the last ones are the logits. The image
+  // itself, normalized, is at -1, as the inputs of layers name it.
   function forward(network, image) {
-    const given = eachValue({data: image, channels: 1, height: SIDE, width: SIDE},
-                            (value) => (value - network.mean) / network.std), maps = [];
+    const maps = [], {mean, std} = network;
+    maps[-1] = made(1, SIDE, SIDE, (c, i, j, n) => (image[n] - mean) / std);
     for (const layer of network.layers) {
-      const [x, ...others] = layer.inputs.map((place) => place < 0 ? given : maps[place]);
+      const [x, ...others] = layer.inputs.map((place) => maps[place]);
       maps.push(LAYERS[layer.type](x, layer, ...others));
     }
     return maps;
@@ -241,6 +212,6 @@ const mnist = (() => {
     return powers.map((power) => power / sum);
   }
 
-  return {load, bytes, forward, softmax, LAYERS};
+  return {load, bytes, forward, softmax, get, unravel, windowOf, moments, LAYERS};
 })();
 if (typeof globalThis !== "undefined") globalThis.mnist = mnist;

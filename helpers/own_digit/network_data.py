@@ -153,7 +153,6 @@ def _layers(call: Call, inputs: list[Call], module: nn.Module | None) -> list[di
         layer = None
         if len(before) > 1 and before[0] == 1:  # channels are the second dimension
             layer = _convolution(call, module) or _normalized(call, before) or _pooling(call, before, after)
-            layer = layer or _padding(call)
             if call.kind in UNCHANGED and after[1:2] == (after.numel(),):
                 layer = {"type": "flatten"}
         layers = (
@@ -345,7 +344,8 @@ def _normalized(call: Call, before: torch.Size) -> dict[str, object] | None:
     weight = torch.ones(channels) if get("weight") is None else get("weight")
     bias = torch.zeros(channels) if get("bias") is None else get("bias")
     if call.kind == "batch_norm" and get("running_var") is not None:
-        scale = weight.double() / torch.sqrt(get("running_var").double() + get("eps"))  # rounded alike on all machines
+        # In float64: else the last digits, and so the page, would differ between versions of torch.
+        scale = weight.double() / torch.sqrt(get("running_var").double() + get("eps"))
         return {"type": "norm", **_weights(scale, bias - get("running_mean") * scale)}
     # Batch norm without running statistics takes those of the batch, which is here a single image.
     groups = {"batch_norm": channels, "instance_norm": channels, "group_norm": get("num_groups")}.get(call.kind)
@@ -415,16 +415,6 @@ def _joined(call: Call, inputs: list[Call]) -> list[dict] | None:
     if call.kind in factors:
         return [{"type": "add", "numbers": factors[call.kind]}]
     return [{"type": call.kind}] if call.kind in ("mul", "div", "maximum") else None
-
-
-def _padding(call: Call) -> dict[str, object] | None:
-    get = call.arguments.get
-    if call.kind not in ("pad", "constant_pad_nd"):
-        return None
-    pad = [*get("pad"), 0, 0][:4]
-    if get("mode", "constant") != "constant" or get("value") or len(get("pad")) > 4 or min(pad) < 0:
-        return None
-    return {"type": "pad", "numbers": pad}  # left, right, above, below
 
 
 def _pooling(call: Call, before: torch.Size, after: torch.Size) -> dict[str, object] | None:

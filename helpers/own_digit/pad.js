@@ -4,37 +4,38 @@
 // Adds a sheet to draw on with mouse, pen, finger or arrow keys, and calls `changed` with the image, or null.
 mnist.pad = (parent, changed) => {
   const {side: SIDE, pen: WIDTH} = mnist.SHEET, EMPTY = {strokes: [], image: null};
-  // What is drawn: strokes, or an image that was given; and was before each change. Whose pen is down: a pointer's
-  // number, or "keys"; what was there then; and where it was last.
-  let now = EMPTY, past = [], owner = null, began = null, last = null, cursor = null, waiting = false;
+  // What is drawn: strokes, or an image that was given; and was before each change, and before each undo. Whose pen is
+  // down: a pointer's number, or "keys"; what was there then; where it was last; and where its ring is.
+  let now = EMPTY, owner = null, began = null, last = null, cursor = null, frame = 0;
+  const past = [], future = [];
   const canvas = mnist.make("canvas", parent, {
     width: SIDE, height: SIDE, className: "sheet", tabIndex: 0, draggable: false,
     role: "application",  // else a screen reader keeps the keys for itself
     "aria-label": "A sheet to draw a digit on. By keys: the space bar puts the pen down or lifts it, arrows move it, "
       + "E takes the eraser or the pen, Backspace takes a stroke back, Escape clears.",
   });
+  const context = canvas.getContext("2d");
   const button = (textContent, onclick) => mnist.make("button", parent, {type: "button", textContent, onclick});
   button("Undo", undo);
+  button("Redo", redo);
   const eraser = button("Eraser", () => take(!isErasing()));
   button("Clear", clear);
   take(false);
+  const on = (names, work) => names.split(" ").forEach((name) => canvas.addEventListener(name, work));
   // Else strokes would scroll a phone's page, or drag and extend what is selected there.
   Object.assign(canvas.style, {touchAction: "none", userSelect: "none", webkitUserSelect: "none",
                                webkitTouchCallout: "none"});
-  for (const name of ["dragstart", "selectstart"]) canvas.addEventListener(name, (event) => event.preventDefault());
-  canvas.addEventListener("contextmenu", (event) => { if (owner !== null) event.preventDefault(); });
+  on("dragstart selectstart", (event) => event.preventDefault());
+  on("contextmenu", (event) => { if (owner !== null) event.preventDefault(); });
   // A theme that changes, the system's or Jupyter's, gives the ink another color.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
   new MutationObserver(update).observe(document.body, {attributeFilter: ["data-jp-theme-light"]});
-  const context = canvas.getContext("2d");
 
   function redraw() {
-    waiting = false;
     context.clearRect(0, 0, SIDE, SIDE);
-    const style = getComputedStyle(canvas);
-    Object.assign(context, {lineWidth: WIDTH, lineCap: "round", lineJoin: "round",
-                            strokeStyle: style.color});
-    context.fillStyle = style.color;
+    const style = getComputedStyle(canvas), {color} = style;
+    Object.assign(context, {lineWidth: WIDTH, lineCap: "round", lineJoin: "round"});
+    context.strokeStyle = context.fillStyle = color;
     (now.image || []).forEach((value, i) => {
       context.globalAlpha = value;
       if (value) context.fillRect(i % 28 * SIDE / 28, Math.floor(i / 28) * SIDE / 28, SIDE / 28, SIDE / 28);
@@ -55,14 +56,13 @@ mnist.pad = (parent, changed) => {
     changed(now.image || mnist.rasterize(now.strokes, WIDTH), now.strokes);
   }
   function update() {
-    if (!waiting) requestAnimationFrame(redraw);
-    waiting = true;
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(redraw);
   }
+  const inside = (value) => Math.min(SIDE, Math.max(0, value));  // what nobody sees is not drawn
   function place(event) {
-    const box = canvas.getBoundingClientRect();
-    const inside = (value) => Math.min(SIDE, Math.max(0, value));  // what nobody sees is not drawn
-    return [[event.clientX - box.left, box.width], [event.clientY - box.top, box.height]].map(
-      ([way, length]) => inside(way * SIDE / length));
+    const {left, top, width, height} = canvas.getBoundingClientRect();
+    return [inside((event.clientX - left) * SIDE / width), inside((event.clientY - top) * SIDE / height)];
   }
   function isErasing() { return eraser.getAttribute("aria-pressed") === "true"; }
   function take(theEraser) {
@@ -93,11 +93,15 @@ mnist.pad = (parent, changed) => {
     update();
   }
   function end() {
-    if (began && began !== now) past.push(began);
+    if (began && began !== now) keep(began);
     began = owner = null;
     update();
   }
-  canvas.addEventListener("pointerdown", (event) => {
+  function keep(before) {
+    past.push(before);
+    future.length = 0;
+  }
+  on("pointerdown", (event) => {
     const isBusy = Number.isInteger(owner) && owner !== event.pointerId;
     if (![0, 5].includes(event.button) || (isBusy && event.pointerType !== "pen")) return;  // a second finger
     if (isBusy) undo();  // the palm lay there before the pen
@@ -107,7 +111,7 @@ mnist.pad = (parent, changed) => {
     cursor = isErasing() ? place(event) : null;
     begin(place(event), event.pointerId);
   });
-  canvas.addEventListener("pointermove", (event) => {
+  on("pointermove", (event) => {
     if (isErasing() && [null, event.pointerId].includes(owner)) {
       cursor = place(event);  // its ring goes with the pointer; a pen that is seen needs none
       update();
@@ -117,36 +121,37 @@ mnist.pad = (parent, changed) => {
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const each of events.length ? events : [event]) goOn(place(each));
   });
-  canvas.addEventListener("pointerup", (event) => {
+  on("pointerup", (event) => {
     if (event.pointerId !== owner) return;
     goOn(place(event));  // the last move may not have been told
     if (event.button === 5) take(false);
     end();
   });
-  canvas.addEventListener("pointerleave", () => {
+  on("pointerleave", () => {
     if (owner === null) cursor = null;
     update();
   });
-  for (const name of ["pointercancel", "lostpointercapture"])
-    canvas.addEventListener(name, (event) => { if (event.pointerId === owner) end(); });
-  canvas.addEventListener("focus", () => {
+  on("pointercancel lostpointercapture", (event) => { if (event.pointerId === owner) end(); });
+  on("focus", () => {
     if (hasKeys()) cursor = [SIDE / 2, SIDE / 2];
     update();
   });
-  canvas.addEventListener("blur", () => {
+  on("blur", () => {
     cursor = null;
     owner === "keys" ? end() : update();
   });
   const moves = {ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6]};
-  canvas.addEventListener("keydown", (event) => {
-    if (event.key === " " || event.key in moves) cursor ||= [SIDE / 2, SIDE / 2];
-    if (event.key === " ") owner === "keys" ? end() : begin([...cursor], "keys");
-    else if (event.key in moves) {
-      cursor = cursor.map((value, i) => Math.min(SIDE, Math.max(0, value + moves[event.key][i])));
+  on("keydown", (event) => {
+    const {key} = event, move = moves[key], isCommand = event.ctrlKey || event.metaKey;
+    if (key === " " || move) cursor ||= [SIDE / 2, SIDE / 2];
+    if (key === " ") owner === "keys" ? end() : begin([...cursor], "keys");
+    else if (move) {
+      cursor = cursor.map((value, i) => inside(value + move[i]));
       if (owner === "keys") goOn([...cursor]);
-    } else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) undo();
-    else if (event.key === "Escape") clear();
-    else if (event.key.toLowerCase() === "e" && !event.ctrlKey && !event.metaKey) take(!isErasing());
+    } else if (isCommand && (key === "y" || key === "Z")) redo();
+    else if (key === "Backspace" || (isCommand && key === "z")) undo();
+    else if (key === "Escape") clear();
+    else if (key.toLowerCase() === "e" && !isCommand) take(!isErasing());
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -155,9 +160,12 @@ mnist.pad = (parent, changed) => {
   parent.addEventListener("keydown", (event) => {  // Jupyter has keys of its own: there, two d delete a cell
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
-  function undo() {
+  function undo() { travel(past, future); }
+  function redo() { travel(future, past); }
+  function travel(from, to) {
     end();
-    now = past.pop() || now;
+    if (from.length) to.push(now);
+    now = from.pop() || now;
   }
   function clear() {
     give(null);
@@ -166,16 +174,17 @@ mnist.pad = (parent, changed) => {
   // Shows an image or strokes to start from, or an empty sheet.
   function give(image, strokes = []) {
     end();
-    if (image || strokes.length || now.image || now.strokes.length) past.push(now);
+    if (image || strokes.length || now.image || now.strokes.length) keep(now);
     now = {strokes, image};
   }
   return {give, drawing: () => now};
 };
 
-// Shows values from 0 to 1 on a canvas, as ink on paper.
-mnist.show = (canvas, values, side) => {
-  const context = canvas.getContext("2d"), picture = context.createImageData(side, side);
-  values.forEach((value, i) => picture.data.set([...new Array(3).fill(255 - 255 * value), 255], 4 * i));
+// Shows the pixels of an image, from 0 to 1, as ink on paper.
+mnist.show = (canvas, pixels) => {
+  Object.assign(canvas, {width: 28, height: 28});
+  const context = canvas.getContext("2d"), picture = context.createImageData(28, 28);
+  pixels.forEach((value, i) => picture.data.set([...new Array(3).fill(255 - 255 * value), 255], 4 * i));
   context.putImageData(picture, 0, 0);
 };
 
@@ -187,11 +196,13 @@ mnist.make = (tag, parent, attributes = {}) => {
   return node;
 };
 
-// Puts a bar for each digit into `parent`. Returns what shows an image's logits there, and in `answer` what is read: at
-// once, and with its doubts when the drawing rests. These need the network, and the strokes, if there are any.
-mnist.bars = (parent, answer) => {
+// Puts a bar for each digit into `parent`, and asks `why`, if it is there, for a digit that is clicked. Returns what
+// shows an image's logits there, and in `answer` what is read: at once, and with its doubts when the drawing rests,
+// which `rested` is told. These need the network, and the strokes, if there are any.
+mnist.bars = (parent, answer, why, rested = () => {}) => {
   const bars = Array.from({length: 10}, (_, digit) => {
-    mnist.make("span", parent, {textContent: digit});
+    const asked = {type: "button", "aria-label": `Why ${digit}?`, "aria-pressed": false, onclick: () => why(digit)};
+    mnist.make(why ? "button" : "span", parent, {textContent: digit, ...(why ? asked : {})});
     const bar = mnist.make("i", mnist.make("span", parent));
     bar.style.forcedColorAdjust = "none";  // else high contrast takes its color
     return [bar, mnist.make("span", parent)];
@@ -210,15 +221,11 @@ mnist.bars = (parent, answer) => {
     });
     answer.textContent = scores ? mnist.say(scores) : `${isSpeck ? "That is only a speck. " : ""}Draw a digit.`;
     stop();
-    const rest = (notes, mean) => {
-      answer.textContent = [mnist.say(scores, mean), ...notes].join(" ");
+    stop = mnist.later(scores && network, image, strokes, (notes, mean) => {
+      if (mean) answer.textContent = [mnist.say(scores, mean), ...notes].join(" ");
       told.textContent = answer.textContent;
-    };
-    if (scores && network) stop = mnist.later(network, image, strokes, rest);
-    else {
-      const timer = setTimeout(() => { told.textContent = answer.textContent; }, 150);
-      stop = () => clearTimeout(timer);
-    }
+      rested();
+    });
   };
 };
 
