@@ -104,6 +104,21 @@ def test_a_value_tells_how_it_came_about_and_follows_the_drawing(browser):
     assert page.errors == []
 
 
+def test_the_kernel_steps_over_the_map(browser):
+    page = opened(browser, PAGE, viewport=DESKTOP)
+    draw(page, 7)
+    stack(page, 3).click(position={"x": 5, "y": 5})
+    first = page.locator("#panel h2").inner_text()
+    page.get_by_role("button", name="Step through the map").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(700)
+    assert page.locator("#panel h2").inner_text() != first
+    page.keyboard.press("Enter")  # the focus is on the button still, which stops it now
+    stopped = page.locator("#panel h2").inner_text()
+    page.wait_for_timeout(500)
+    assert page.locator("#panel h2").inner_text() == stopped and page.errors == []
+
+
 def test_filters_in_eight_orientations_say_which_one(browser):
     page = opened(browser, PAGE, viewport=DESKTOP)
     page.select_option("#network", "accurate")

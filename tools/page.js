@@ -13,7 +13,7 @@
     new Uint32Array(Uint8Array.of(...panel.color((i - 255) / 255), 255).buffer)[0]);
   // The network, its groups of layers and what it makes of the image; what is chosen: {place, at} or {digit}, and kept.
   let network = null, groups = [], stacks = [], image = null, strokes = [], maps = [];
-  let chosen = null, isKept = false, compared = null;
+  let chosen = null, isKept = false, compared = null, playing = 0;
 
   const isMean = (i) => mnist.isMean(network, maps, i);
 
@@ -138,7 +138,22 @@
   }
 
   function pick(choice, keeps) {
-    [chosen, isKept] = [choice, keeps];
+    clearInterval(playing);
+    [chosen, isKept, playing] = [choice, keeps, 0];
+    explain();
+  }
+
+  // Plays the kernel over the map, a step each fifth of a second, or stops it.
+  function play() {
+    const starts = !playing;
+    pick(chosen, true);
+    if (!starts) return;
+    playing = setInterval(() => {
+      const {place, at: [map, y, x]} = chosen, {height, width} = maps[place];
+      const next = (y * width + x + 1) % (height * width);
+      chosen = {place, at: [map, Math.floor(next / width), next % width]};
+      explain();
+    }, 200);
     explain();
   }
 
@@ -190,7 +205,8 @@
     panel.value(
       `${title}, ${isMap ? `map ${map + 1}, row ${y + 1}, column ${x + 1}` : `value ${map + 1}`}`,
       steps.map((step) => ({...step, name: nameOf(step.layer)})),
-      count ? `Filter ${Math.floor(map / count) + 1}, ${mirrored}${TURNS[map % 4]}.` : "");
+      count ? `Filter ${Math.floor(map / count) + 1}, ${mirrored}${TURNS[map % 4]}.` : "",
+      ...(isMap ? [[playing ? "Stop" : "Step through the map", play]] : []));
     for (const stack of stacks) if (stack.place === place) {
       const [across, down] = pixelOf(stack, value);
       frame(stack.mark, across, down, 1, stack.canvas.width, stack.canvas.height);

@@ -2,7 +2,8 @@
 "use strict";
 
 mnist.panel = (root, close) => {
-  const {said} = mnist, PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the ends, as in the notebooks
+  const {said} = mnist, CLOSE = ["Close", close];
+  const PURPLE = [45, 0, 75], ORANGE = [127, 59, 8];  // of the ends, as in the notebooks
 
   // Markup, in which all values are plain text but those that are markup themselves.
   const html = (texts, ...values) => ({markup: texts.reduce((all, text, i) => all + escaped(values[i - 1]) + text)});
@@ -10,10 +11,13 @@ mnist.panel = (root, close) => {
     : value.markup ?? String(value).replace(/[&<"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
   const signed = (sum) => sum.replace(/\+ \u2212/g, "\u2212 ");  // what is negative is taken away
 
-  function show(title, body, closes = true) {
-    const button = closes ? html`<button type="button">Close</button>` : "";
-    root.innerHTML = html`<div class="title"><h2>${title}</h2>${button}</div>${body}`.markup;
-    if (closes) root.querySelector("button").onclick = close;
+  // The buttons, [text, what it does], keep the focus where the text of the panel is another one.
+  function show(title, body, ...buttons) {
+    const all = () => [...root.querySelectorAll("button")], focused = all().indexOf(document.activeElement);
+    const line = buttons.map(([text]) => html` <button type="button">${text}</button>`);
+    root.innerHTML = html`<div class="title"><h2>${title}</h2><span>${line}</span></div>${body}`.markup;
+    all().forEach((button, i) => { button.onclick = buttons[i][1]; });
+    if (all()[focused]) all()[focused].focus();
   }
 
   // The color of a value from -1 to 1 whose square root is shown, so that small ones are seen: zero is white.
@@ -50,10 +54,11 @@ mnist.panel = (root, close) => {
   }
 
   // How a value came about: its steps, of `mnist.trail`, each with a name.
-  function value(heading, steps, turned) {
+  function value(heading, steps, turned, ...buttons) {
     const items = steps.map((step) => html`<li>${step.name}: ${
       step.parts ? sums(step) : signed(`${step.text} = ${said(step.total)}`)}</li>`);
-    show(`${heading}: ${said(steps[steps.length - 1].value)}`, html`<p class="quiet">${turned}</p><ol>${items}</ol>`);
+    show(`${heading}: ${said(steps[steps.length - 1].value)}`, html`<p class="quiet">${turned}</p><ol>${items}</ol>`,
+         ...buttons, CLOSE);
   }
 
   // Why a digit got its probability: the votes of all positions, the softmax, and what it would be without a stroke.
@@ -67,7 +72,7 @@ mnist.panel = (root, close) => {
       evidence lies.</p>`;
     show(`Why ${share} for ${label}?`, html`${votes}
       <p>Softmax: ${shown[label]} / (${shown.join(" + ")}) = ${power} / ${all} = ${share}</p>
-      ${without.map((line) => html`<p>${line}</p>`)}`);
+      ${without.map((line) => html`<p>${line}</p>`)}`, CLOSE);
   }
 
   // What each network reads, side by side.
@@ -75,7 +80,7 @@ mnist.panel = (root, close) => {
     const line = ([name, ...cells]) => html`<tr><th>${name}</th>${cells.map((text) => html`<td>${text}</td>`)}</tr>`;
     show("The same drawing, read by each network", html`<table>
       <tr><th>network</th><th>parameters</th><th>mean accuracy</th><th>reads</th></tr>${rows.map(line)}</table>
-      <p class="quiet">${hint}</p>`, false);
+      <p class="quiet">${hint}</p>`);
   }
 
   return {value, digit, compare, color};
