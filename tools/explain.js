@@ -29,6 +29,17 @@ Object.assign(mnist, (() => {
     return {parts, bias: added, columns: kernel[1], total: total(parts.map(({sum}) => sum)) + added};
   }
 
+  // A product of two rows, of which the second one may be weights: each pair of their values is a part.
+  function product([x, z], {weight, bias, pairs, rows, out}, [, row, o]) {
+    const count = x.data.length / pairs / rows, other = z ? z.data : weight;
+    const first = (Math.floor(row / rows) * out + o) * count, added = bias ? bias[o] : 0;
+    const parts = Array.from({length: count}, (_, map) => {
+      const [value, factor] = [x.data[row * count + map], other[first + map]];
+      return {map, patch: [value], kernel: [factor], sum: value * factor};
+    });
+    return {parts, bias: added, columns: 1, total: total(parts.map(({sum}) => sum)) + added};
+  }
+
   function pool([x], layer, at) {
     const {held, count} = mnist.windowOf(x, layer, ...at), values = held.map((n) => x.data[n]);
     const shown = values.length > 16 ? `${values.length} values` : values.map(said).join(", ");
@@ -80,7 +91,7 @@ Object.assign(mnist, (() => {
 
   const WAYS = {
     conv: sums, linear: sums, max_pool: pool, avg_pool: pool, flatten: moved, gather: moved, cat: moved,
-    group_norm: groupNorm,
+    group_norm: groupNorm, matmul: product,
   };
 
   // What the layer at `place` made the value [map, row, column] of: parts and a bias, or a line of text; the total,
