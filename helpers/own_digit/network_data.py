@@ -31,18 +31,8 @@ ACTIVATIONS |= {"leaky_relu": ("negative_slope",), "elu": ("alpha", "scale", "in
 ACTIVATIONS |= {"hardtanh": ("min_val", "max_val"), "clamp": ("min", "max"), "softplus": ("beta", "threshold")}
 # Operators that put values in another order, repeat them, or leave some out.
 MOVES = {*UNCHANGED, "slice", "select", "narrow", "permute", "transpose", "t", "flip", "roll", "expand", "repeat"}
-MOVES |= {
-    "split",
-    "unsafe_split",
-    "split_with_sizes",
-    "chunk",
-    "unbind",
-    "index",
-    "index_select",
-    "cat",
-    "stack",
-    "as_strided",
-}
+MOVES |= {"split", "unsafe_split", "split_with_sizes", "chunk", "unbind", "index", "index_select", "as_strided"}
+MOVES |= {"cat", "stack"}
 MOVES |= {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "upsample_nearest2d"}
 MOVES |= {"reflection_pad2d", "replication_pad2d", "reflection_pad1d", "replication_pad1d", "constant_pad_nd", "pad"}
 KNOWN = (
@@ -188,20 +178,17 @@ def _moved(call: Call, inputs: list[Call]) -> list[dict] | None:
         constants[id(x.tensor)] = torch.zeros(x.tensor.shape)
         count += size
     fill = call.arguments.get("value") or 0
-    added = (
-        [x for x in call.again(constants) if x.shape == call.tensor.shape and x.any()]
-        if len(floats) > len(inputs)
-        else []
-    )
+    made = call.again(constants) if len(floats) > len(inputs) else []
+    added = [x for x in made if x.shape == call.tensor.shape and x.any()]
     if call.arguments.get("mode", "constant") == "constant" and "pad" in call.arguments:
         call = replace(call, arguments=call.arguments | {"value": float("nan")})
     moved = call.again({key: torch.full(x.shape, float("nan")) for key, x in constants.items()} | places)
     values = torch.cat([x.tensor.flatten() for x in inputs])
     for index in moved:
         index = index.nan_to_num(-1).flatten()
-        if len(index) != call.tensor.numel() or (
-            len(moved) > 1 and not torch.equal(values[index.long()], call.tensor.flatten())
-        ):
+        if len(index) != call.tensor.numel():
+            continue
+        if len(moved) > 1 and not torch.equal(values[index.long()], call.tensor.flatten()):
             continue
         layer = _gather(index, _shape(call.tensor.shape), count, fill=fill)
         layers = [{"type": "cat"}, layer] if len(inputs) > 1 else [layer]
