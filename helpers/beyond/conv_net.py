@@ -79,9 +79,11 @@ class ConvNet(nn.Module):
                 window = (1,)
             block.append(conv2d(channels, width, *window, bias=i > num_norms))
             if i - 1 in tied:
-                shapes = [[conv.weight.shape for conv in convs] for convs in (before, block)]
-                if shapes[0] != shapes[1]:
-                    raise ValueError(f"convolution {i} cannot be tied to the one before it: {shapes[0]}, {shapes[1]}")
+                shapes, others = ([tuple(conv.weight.shape) for conv in convs] for convs in (block, before))
+                if shapes != others:
+                    raise ValueError(
+                        f"convolution {i} has filters of shape {shapes}, so not those of {others} before it"
+                    )
                 for conv, earlier in zip(block, before):
                     conv.weight = earlier.weight
             layers += block
