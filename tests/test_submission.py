@@ -192,7 +192,7 @@ ENDINGS = {
         1,
         "the process ended (exit status 0) before",
     ),
-    "too slow": ("def net():\n    while True:\n        pass\n", 1, "took longer than 20 s and was stopped"),
+    "too slow": ("def net():\n    while True:\n        pass\n", 1, "took longer than 5 s and was stopped"),
     "too large": (
         PASSING.replace("def net():", "def net():\n    x = bytearray(20 << 30)"),
         1,
@@ -206,7 +206,7 @@ ENDINGS = {
 def test_the_command_ends_with_a_report_or_a_sentence(tmp_path, monkeypatch, capfd, name):
     source, status, message = ENDINGS[name]
     (tmp_path / "net.py").write_text(f"print('PASS  everything')\n{source}")
-    words = [f"{tmp_path / 'net.py'}:net()", "--json", *["--seconds", "20"]]
+    words = [f"{tmp_path / 'net.py'}:net()", "--json", "--seconds", "5" if name == "too slow" else "60"]
     monkeypatch.setattr(sys, "argv", ["own_network", *words])
     assert main() == status
     report = json.loads(capfd.readouterr().out)

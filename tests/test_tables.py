@@ -2,10 +2,6 @@
 
 import csv
 import io
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,7 +9,6 @@ import torch
 
 from helpers import files
 from measure import results, sweep, tables
-from measure.machine import ROOT
 
 ROWS = [{"file": "a.png", "label": "7", "loss": "0.25"}, {"file": "ü, b.png", "label": "3", "loss": "-1.5"}]
 EXCEL = 'file;label;loss\r\na.png;7;0,25\r\n"ü, b.png";3;-1,5\r\n'
@@ -151,49 +146,6 @@ def test_what_cannot_be_written_is_said_before_training(folder, monkeypatch, cap
         sweep.main()
     message = {"columns": "has other columns", "cell": "line 2, column seed: 'x' is not a number"}
     assert message.get(what, "cannot be written (Permission denied): close the program") in capsys.readouterr().err
-
-
-SWEEP = """
-import sys, torch
-from pathlib import Path
-from helpers.beyond.recipes import ConvNetRecipe
-from helpers.data import Split, load_mnist
-from measure import results, sweep
-recipe = ConvNetRecipe(stages=((4,), (8,)), num_epochs=6, lr=0.1, batch_size=64, dropout=0.2, shift=1, fade=2)
-results.ALL_RECIPES = sweep.ALL_RECIPES = {"toy": recipe}
-results.RESULTS = Path(sys.argv[1])
-splits = [Split(*(x[:3000] for x in split)) for split in load_mnist()]
-sweep.load_mnist = lambda: splits
-sweep.hold_out = lambda train: (train, splits[1])
-sweep.sweep("toy", [100], "validation", "cpu")
-"""
-
-
-def started(folder) -> subprocess.Popen:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-u", "-c", SWEEP, str(folder)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-@pytest.mark.fault("a sweep killed in mid-run", "goes on after its last epoch, same row")
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_sweep_that_was_killed_ends_with_the_row_of_an_unbroken_one(tmp_path, monkeypatch):
-    whole, broken = started(tmp_path / "whole"), started(tmp_path / "broken")
-    for line in broken.stdout:
-        if line.startswith("epoch  3/6"):
-            broken.send_signal(signal.SIGKILL)
-    assert broken.wait() == -signal.SIGKILL and whole.wait() == 0
-    again = started(tmp_path / "broken")
-    said = again.communicate()[0]
-    assert again.returncode == 0 and "Going on after epoch" in said and "epoch  1/6" not in said
-    rows = []
-    for name in ("whole", "broken"):
-        monkeypatch.setattr(results, "RESULTS", tmp_path / name)
-        rows += results.read_table("trials")
-        assert not list((tmp_path / name / ".locks").glob("*.pt"))
-    for row in rows:
-        del row["train_seconds"], row["total_seconds"]
-    assert len(rows) == 2 and rows[0] == rows[1]
 
 
 @pytest.mark.fault("a checkpoint that cannot be written", "one line an epoch, training goes on")
