@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from filelock import FileLock
-from scipy.stats import t
+from scipy.special import stdtrit  # scipy.stats would be slow to import
 
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.recipes import Recipe
@@ -147,7 +147,7 @@ def lower_bound(values: Sequence[float], attempts: int = 1) -> float:
         attempts: how often a record was tried; the 1 % is divided by it (Bonferroni).
     """
     mean, spread = mean_and_spread(values)
-    return mean - t.ppf(1 - 0.01 / attempts, len(values) - 1) * spread / math.sqrt(len(values))
+    return mean - stdtrit(len(values) - 1, 1 - 0.01 / attempts) * spread / math.sqrt(len(values))
 
 
 def attempts_at(name: str) -> int:

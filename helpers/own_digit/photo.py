@@ -13,7 +13,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from skimage.measure import euler_number, label, regionprops
 from torch import Tensor, nn
-from torchvision.transforms.functional import InterpolationMode, rotate
 
 from helpers.own_digit.ink import find_ink, find_sheet, find_strokes, is_foreign, size, stroke_width, touches
 from helpers.own_digit.network_data import network_of
@@ -345,8 +344,8 @@ def predict_photo(model: nn.Module, image: Tensor, mean: float, std: float) -> T
     gives another digit, both count.
     """
     upright = predict_digit(model, image, mean, std)
-    back = rotate(image[None], TURN, InterpolationMode.BILINEAR)[0]
-    turned = predict_digit(model, back, mean, std, num_views=1)
+    back = np.array(Image.fromarray(image.numpy()).rotate(TURN, Image.Resampling.BILINEAR))
+    turned = predict_digit(model, torch.from_numpy(back), mean, std, num_views=1)
     is_other = turned.argmax() != upright.argmax() and turned.max() > OTHER
     return (1 - SHARE) * upright + SHARE * turned if is_other else upright
 

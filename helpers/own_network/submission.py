@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
@@ -81,6 +80,8 @@ def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str
 def _sources(path: Path) -> Iterator[tuple[str, str]]:
     """Yields the text of a file, or of each code cell, without magics; and how a place in it is named."""
     if path.suffix == ".ipynb":
+        import nbformat  # slow to import
+
         try:
             cells = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4).cells
             sources = [cell.source for cell in cells if cell.cell_type == "code"]

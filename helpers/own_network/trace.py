@@ -5,6 +5,8 @@ whoever calls them: a module, a function, a method or a compiled model. Normaliz
 be several operators, or none; they are recorded as the function that was called.
 """
 
+import sys
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import prod
@@ -149,7 +151,10 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28, bat
     for name, module in model.named_modules():
         module.register_forward_pre_hook(lambda *args, name=name: record.at_work.append((name, *args)))
         module.register_forward_hook(lambda *_: record.modules.append(record.at_work.pop()[0]))
-    with torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"), record, _Functions(record):
+    # What is compiled runs as it was written. Who compiled it has loaded torch._dynamo, which takes seconds.
+    compiled = "torch._dynamo" in sys.modules
+    eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+    with torch.random.fork_rng(devices=[]), eager, record, _Functions(record):
         try:
             output = model(images)
         except Exception as error:
