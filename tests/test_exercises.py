@@ -63,7 +63,7 @@ def needed_by(path: Path, place: int) -> list[str]:
     cells = cells_of(path)
     chosen, wanted = [], names_in(cells[place][1] + "\n" + SOLUTION.fullmatch(cells[place + 1][1])[2], ast.Load)
     for kind, source in reversed(cells[:place]):
-        if kind != "code" or " = ..." in source or "fit(" in source:
+        if kind != "code" or " = ..." in source or "fit(" in source or "train_epoch(" in source:
             continue
         made = names_in(source, ast.Store)
         if made & wanted or "sys.path" in source:

@@ -59,7 +59,7 @@ def network():
 def test_test_digits_drawn_anew_are_recognised_as_well(mnist, network):
     """Larger by 2 to 4, anywhere on a larger sheet, every other one dark on light."""
     model, mean, std = network
-    random, count = np.random.default_rng(0), 200
+    random, count = np.random.default_rng(0), 100
     images, labels = mnist[1].images[:count], mnist[1].labels[:count]
     drawn = []
     for i, image in enumerate(images):
@@ -68,7 +68,7 @@ def test_test_digits_drawn_anew_are_recognised_as_well(mnist, network):
     plain, anew = (
         evaluate(model, Batches(Split(x, labels), 100, mean, std)).correct for x in (images, torch.stack(drawn))
     )
-    assert anew >= plain - 1 > 195
+    assert anew >= plain - 1 > 96
 
 
 @pytest.mark.parametrize("kind", pictures.DAMAGED, ids=lambda kind: kind.__name__)
