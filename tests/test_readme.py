@@ -84,6 +84,13 @@ def test_times_are_those_of_the_results():
         assert line_of(row) in RESULTS
 
 
+def test_the_notebook_claims_the_speed_that_was_measured():
+    (row,) = re.findall(r"\| our augmented batches \| ([\d.]+) \| ([\d., ]+) \|", RESULTS)
+    ratios = [float(number) for number in ", ".join(row).split(", ")]
+    notebook = (ROOT / "notebooks" / "2_mnist.ipynb").read_text(encoding="utf-8")
+    assert f"[{min(ratios):.0f} to {max(ratios):.0f} times as fast](../results/README.md#speed)" in notebook
+
+
 def test_what_the_notebook_printed_is_quoted_as_it_is():
     parameters, log = ("".join(output.text for output in cell.outputs) for cell in tagged_cells("readme"))
     total = "Total params: 14,986"
