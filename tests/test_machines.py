@@ -344,9 +344,7 @@ print(os.environ.get("MPLBACKEND", "none"))
     ("backend", "kept"),
     [
         ("module://ipykernel.pylab.backend_inline", True),
-        ("module://matplotlib_inline.backend_inline", True),
         ("agg", True),
-        ("module://no_such_package.backend", False),
         ("garbage", False),
     ],
 )

@@ -2,10 +2,12 @@
 
 import base64
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from helpers.data import Batches, load_mnist
 from helpers.files import write_whole
@@ -30,15 +32,19 @@ def written() -> str:
         model, mean, std = trained(name)
         scores = {"accuracy": median_run(name)["accuracy"], "average": f"{accuracy_of(name)[0]:.2f}"}  # of one view
         networks[name] = network_of(model, mean, std) | scores | {"runs": len(read_results(name))}
-        with torch.inference_mode():
-            logits, labels = predict(model, Batches(test, 1000, mean, std))
-        wrong = (logits.argmax(dim=1) != labels).nonzero()[:NUM_MISTAKES, 0]
-        digits += [_digit(test.images, test.labels, int(index)) | {"misread": name} for index in wrong]
+        wrong = islice(_misread(model, Batches(test, 1000, mean, std)), NUM_MISTAKES)
+        digits += [_digit(test.images, test.labels, index) | {"misread": name} for index in wrong]
     data = json.dumps({"networks": networks, "digits": digits}, separators=(",", ":"))
     page, *code = (Path(__file__).with_name(name).read_text("utf-8") for name in FILES)
     for name, part in zip(("SCRIPT", "DATA", "EXPLAIN", "PANEL", "PAGE"), (script(), data, *code)):
         page = page.replace(f"/*{name}*/", part)
     return page
+
+
+def _misread(model: nn.Module, batches: Batches) -> Iterator[int]:
+    for number, batch in enumerate(batches):
+        logits, labels = predict(model, [batch])
+        yield from ((logits.argmax(dim=1) != labels).nonzero()[:, 0] + number * batches.batch_size).tolist()
 
 
 def _digit(images: Tensor, labels: Tensor, index: int) -> dict[str, object]:
