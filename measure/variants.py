@@ -38,11 +38,29 @@ class Cropped(ConvNetRecipe):
         return network
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tied(ConvNetRecipe):
+    """A recipe of separable convolutions, some of which have the filters of the one before them.
+
+    That is more depth by the same parameters, but for a batch norm of their own. Source: Lan et al., ALBERT,
+    arXiv:1909.11942, who do so with transformers.
+    """
+
+    tied: tuple[int, ...] = ()  # which of them, by index; the first one, 0, is not separable
+
+    def model(self) -> nn.Module:
+        network = super().model()
+        convs = [layer for layer in network.layers if isinstance(layer, nn.Conv2d)]
+        for place in [place for i in self.tied for place in (2 * i - 1, 2 * i)]:  # its depthwise and its pointwise one
+            convs[place].weight = convs[place - 2].weight
+        return network
+
+
 def make_recipe(settings: Mapping[str, object]) -> Recipe:
     """Returns the recipe of these settings, which may be one that only this comparison needs."""
     if settings.get("network") == "sprint":
         return SprintRecipe(**settings)
-    kinds = {"pool_last": PoolLast, "crop": Cropped, "stages": ConvNetRecipe}
+    kinds = {"pool_last": PoolLast, "crop": Cropped, "tied": Tied, "stages": ConvNetRecipe}
     kind = next((kind for setting, kind in kinds.items() if setting in settings), Recipe)
     return kind(**settings)
 

@@ -15,9 +15,7 @@ from helpers.recipes import RECIPES, Recipe
 from helpers.train import History, fit
 
 NUM_EPOCHS = 4
-SGD = ConvNetRecipe(
-    stages=((4,), (4, 4)), num_epochs=NUM_EPOCHS, lr=0.05, batch_size=64, dropout=0.2, shift=1, degrees=5
-)
+SGD = ConvNetRecipe(stages=((4,), (8,)), num_epochs=NUM_EPOCHS, lr=0.05, batch_size=64, dropout=0.2, shift=1, degrees=5)
 MUON = dataclasses.replace(SGD, muon_lr=0.05)
 DECAY = dataclasses.replace(SGD, cycle=0, lr_decay=0.9)
 LESSON = dataclasses.replace(RECIPES["lesson"], num_epochs=NUM_EPOCHS)
@@ -103,7 +101,6 @@ OTHER = {
     "muon_lr": 0.06,
     "batch_size": 100,
     "unpadded": (0,),
-    "tied": (2,),
     "dropout": 0.3,
     "activation": "SiLU",
     "num_norms": 1,

@@ -224,23 +224,6 @@ def test_a_separable_network_reads_each_map_by_itself_and_then_mixes_them(orient
     assert [row[1:] for row in rows] == [(5, 5), (3, 10), (1, 10), (3, 14), (1, 14), (1, 14)]
 
 
-def test_tied_convolutions_have_the_same_filters_and_norms_of_their_own():
-    plain = {"stages": [[(4, 5)], [4, 4, 4], [3]], "orientations": 8, "separable": True, "unpadded": (0, -2, -1)}
-    model = ConvNet(**plain, tied=(2, 3))
-    assert count_parameters(model) == count_parameters(ConvNet(**plain)) - 2 * (4 * 9 + 4 * 32)
-    first, second, third = (
-        [layer for layer in model.layers if isinstance(layer, nn.Conv2d)][i : i + 2] for i in (1, 3, 5)
-    )
-    assert all(a.weight is b.weight is c.weight for a, b, c in zip(first, second, third))
-    assert (first[0].padding, third[0].padding) == ((1, 1), (0, 0))
-    norms = [layer for layer in model.layers if isinstance(layer, nn.BatchNorm2d)]
-    assert len({norm.weight for norm in norms}) == 5
-    again = ConvNet(**plain, tied=(2, 3))
-    again.load_state_dict(model.state_dict())
-    images = torch.rand(2, 1, 28, 28)
-    assert torch.equal(again.eval()(images), model.eval()(images))
-
-
 def test_activation_is_chosen_by_name():
     layers = [type(layer) for layer in ConvNet([[4], [8, 8]], activation="SiLU").modules()]
     assert layers.count(nn.SiLU) == 3 and nn.ReLU not in layers
@@ -261,9 +244,6 @@ def test_num_norms_counts_them_and_the_others_have_a_bias(num_norms):
     [
         ({"unpadded": (3,)}, r"unpadded must be in -3\.\.2"),
         ({"unpadded": (-4,)}, r"unpadded must be in -3\.\.2"),
-        ({"tied": (0,)}, r"tied must be in 1\.\.2"),
-        ({"tied": (3,)}, r"tied must be in 1\.\.2"),
-        ({"tied": (1,)}, r"convolution 2 has filters of shape \[\(4, 4, 3, 3\)\], so not those of \[\(4, 1, 3, 3\)\]"),
         ({"num_norms": -1}, r"num_norms must be in 0\.\.4"),
         ({"orientations": 2}, "orientations must be 1, 4 .* or 8"),
         ({"num_norms": 5}, r"num_norms must be in 0\.\.4"),

@@ -19,7 +19,7 @@ from helpers.model import count_parameters
 from helpers.recipes import Recipe
 from helpers.train import fit
 from measure import machine, peers, remake, results, sweep, weights
-from measure.variants import VARIANTS
+from measure.variants import VARIANTS, make_recipe
 
 TOY = ConvNetRecipe(stages=((2,), (4,)), num_epochs=2, lr=0.05, batch_size=500, shift=1)
 LESSON_TOY = {"network": "LessonNet", "num_epochs": 2, "lr": 0.05}
@@ -518,6 +518,19 @@ def test_batch_norm_before_the_pooling_changes_the_order_alone():
     logits = ours(images)
     torch.manual_seed(1)
     assert not torch.allclose(other(images), logits, atol=1e-2)
+
+
+def test_tied_convolutions_have_the_same_filters_and_norms_of_their_own():
+    plain = {"stages": (((4, 5),), (4, 4, 4), (3,)), "orientations": 8, "separable": True, "unpadded": (0, -2, -1)}
+    others = {"num_epochs": 1, "lr": 0.1}
+    model = make_recipe(plain | others | {"tied": (2, 3)}).model()
+    whole = make_recipe(plain | others).model()
+    assert count_parameters(model) == count_parameters(whole) - 2 * (4 * 9 + 4 * 32)
+    convs = [layer for layer in model.layers if isinstance(layer, torch.nn.Conv2d)]
+    assert all(convs[i].weight is convs[i + 2].weight is convs[i + 4].weight for i in (1, 2))
+    assert (convs[1].padding, convs[5].padding) == ((1, 1), (0, 0))
+    norms = [layer for layer in model.layers if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert len({norm.weight for norm in norms}) == 5
 
 
 def test_the_history_of_a_recorded_run_is_its_row():

@@ -24,17 +24,14 @@ class ConvNet(nn.Module):
         separable: whether each convolution but the first is made of two, depthwise and pointwise: the first
             reads each map alone, the second, 1x1, mixes them (Chollet, arXiv:1610.02357). They count as one.
         unpadded: which convolutions have no padding, by index; -1 is the last one. By default the last two.
-        tied: which convolutions have the filters of the one before them, by index: more depth by the same parameters,
-            but for a batch norm of their own (Lan et al., ALBERT, arXiv:1909.11942, does so with transformers).
         dropout: probability of dropping a whole map before the head, see `LessonNet`.
         activation: the name of its class in torch.nn, one that can work in place: "ReLU", "SiLU".
         num_norms: how many of the convolutions, the head as the last one, are followed by batch
             norm; all but the head by default. Those without have a bias instead.
 
     Raises:
-        ValueError: there are no stages, or one of them is empty; `orientations` is not 1, 4 or 8; `unpadded`, `tied`
-            or `num_norms` names what is not there; a tied convolution needs filters of another shape than those of
-            the one before it; or an image of 28x28 pixels has none left at some convolution.
+        ValueError: there are no stages, or one of them is empty; `orientations` is not 1, 4 or 8; `unpadded` or
+            `num_norms` names what is not there; or an image of 28x28 pixels has none left at some convolution.
     """
 
     def __init__(
@@ -44,7 +41,6 @@ class ConvNet(nn.Module):
         orientations: int = 1,
         separable: bool = False,
         unpadded: Sequence[int] | None = None,
-        tied: Sequence[int] = (),
         dropout: float = 0.0,
         activation: str = "ReLU",
         num_norms: int | None = None,
@@ -60,33 +56,21 @@ class ConvNet(nn.Module):
         num_norms = count if num_norms is None else num_norms
         if not all(-count <= i < count for i in unpadded):
             raise ValueError(f"unpadded must be in -{count}..{count - 1}, {count} convolutions, got {unpadded}")
-        if not all(0 < i < count for i in tied):
-            raise ValueError(f"tied must be in 1..{count - 1}, {count} convolutions, got {tied}")
         if not 0 <= num_norms <= count + 1:
             raise ValueError(f"num_norms must be in 0..{count + 1}, {count} convolutions and the head, got {num_norms}")
         pooled = set(accumulate(len(stage) for stage in stages[:-1]))
         valid = {i % count for i in unpadded}
         shared = (partial(SharedConv2d, orientations=orientations), SharedBatchNorm2d)
         conv2d, batch_norm2d = shared if orientations > 1 else (nn.Conv2d, nn.BatchNorm2d)
-        layers, block, channels, size = [], [], 1, 28
+        layers, channels, size = [], 1, 28
         for i, (width, *shape) in enumerate(convolutions, start=1):
             kernel, stride = (*shape, *(3, 1)[len(shape) :])
             padding = 0 if i - 1 in valid else kernel // 2
             window = (kernel, stride, padding)
-            before, block = block, []
             if separable and i > 1:
-                block.append(conv2d(channels, channels // orientations, *window, groups=channels, bias=False))
+                layers.append(conv2d(channels, channels // orientations, *window, groups=channels, bias=False))
                 window = (1,)
-            block.append(conv2d(channels, width, *window, bias=i > num_norms))
-            if i - 1 in tied:
-                shapes, others = ([tuple(conv.weight.shape) for conv in convs] for convs in (block, before))
-                if shapes != others:
-                    raise ValueError(
-                        f"convolution {i} has filters of shape {shapes}, so not those of {others} before it"
-                    )
-                for conv, earlier in zip(block, before):
-                    conv.weight = earlier.weight
-            layers += block
+            layers.append(conv2d(channels, width, *window, bias=i > num_norms))
             size = (size + 2 * padding - kernel) // stride + 1
             if i in pooled:
                 layers.append(nn.MaxPool2d(2))

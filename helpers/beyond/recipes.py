@@ -24,11 +24,10 @@ class ConvNetRecipe(Recipe):
     """A `ConvNet` and how it is trained: as a `Recipe` says, with what the records need beyond."""
 
     network: str = "ConvNet"
-    stages: tuple[tuple[int | tuple[int, ...], ...], ...]  # of `ConvNet`, as are the next six
+    stages: tuple[tuple[int | tuple[int, ...], ...], ...]  # of `ConvNet`, as are the next five
     orientations: int = 1
     separable: bool = False
     unpadded: tuple[int, ...] | None = None
-    tied: tuple[int, ...] = ()
     activation: str = "ReLU"
     num_norms: int | None = None
     muon_lr: float = 0.0  # the peak for convolutions of more than one channel, if `Muon` trains them
@@ -41,7 +40,7 @@ class ConvNetRecipe(Recipe):
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
     def model(self) -> nn.Module:
-        names = ("orientations", "separable", "unpadded", "tied", "dropout", "activation", "num_norms")
+        names = ("orientations", "separable", "unpadded", "dropout", "activation", "num_norms")
         return ConvNet(self.stages, **{name: getattr(self, name) for name in names})
 
     def normalization(self, images: Tensor) -> tuple[float, float]:
