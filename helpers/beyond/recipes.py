@@ -124,7 +124,7 @@ ALL_RECIPES = RECIPES | {
     # The lesson's network, as it is, when more time and a wider augmentation are allowed.
     "lesson_longer": replace(RECIPES["lesson"], num_epochs=18, degrees=10, shift=1.5, scale=0.15, shear=8),
     "tiny": ConvNetRecipe(stages=(((4, 5),), (4, 4, 4), (3,)), unpadded=(0, -2, -1), **SMALL),
-    "smallest": ConvNetRecipe(stages=(((4, 5), 4), (5, 5, 5), (4,)), unpadded=(0, -3, -2, -1), num_views=32, **SMALL),
+    "smallest": ConvNetRecipe(stages=(((7, 5),), (7, 7, 7), (3,)), tied=(2, 3), unpadded=(0, -2, -1), **SMALL),
     "medium": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), **LARGE | {"num_epochs": 9}),
     "accurate": ConvNetRecipe(stages=(((4, 5),), (4, 6), (6, 8)), num_views=32, **LARGE),
     "fewest_epochs": ConvNetRecipe(
