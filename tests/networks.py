@@ -12,7 +12,8 @@ from torch import Tensor, nn
 PADDED, UNPADDED, POINT = "convolutions with padding", "convolutions without padding", "1x1 convolution"
 NORM, DROPOUT = "batch norm", "dropout"
 TWICE, NEAR, HEAD = "max pooling twice", "max pooling not near the output", "global average pooling or FC"
-STUCK, BORDER, BIAS = "dropout stays on in eval mode", "1x1 convolution with padding", "bias before batch norm"
+STUCK, BORDER, BIAS = "random in eval mode, too", "1x1 convolution with padding", "bias before batch norm"
+BATCH = "batch norm of the batch in eval mode"
 LINES = {PADDED, UNPADDED, POINT, NORM, DROPOUT, TWICE, NEAR, HEAD}
 FIELDS = [3, 4, 8, 10, 18, 18]  # of the body below
 
@@ -572,7 +573,39 @@ NETWORKS = {
         *(PADDED, UNPADDED, NORM, DROPOUT, NEAR, HEAD),
         says={NORM: "once", DROPOUT: "[0.1]"},
     ),
-    "batch norm of the batch alone": change(lambda: {"norm": nn.BatchNorm2d(4, track_running_stats=False)}),
+    "batch norm of the batch alone": change(
+        lambda: {"norm": nn.BatchNorm2d(4, track_running_stats=False)}, notes={BATCH}
+    ),
+    "logits in a dictionary": head(
+        lambda x, fc: {"hidden": x.mean((2, 3)), "logits": fc(x.flatten(1))},
+        nn.Linear(360, 10),
+        says={HEAD: "1 fully"},
+        sizes=(28,),
+    ),
+    "noise that stays on": change(
+        lambda: {"dropout": Net(lambda s, x: F.dropout2d(x, 0.1, s.training) + torch.randn_like(x))}, notes={STUCK}
+    ),
+    "a layer that enlarges": change(
+        lambda: {"second": nn.ConvTranspose2d(4, 4, 3, padding=1)},
+        fails={UNPADDED},
+        says={PADDED: "2 of 3"},
+        not_followed="a transposed convolution enlarges its maps",
+    ),
+    "a bias that another layer reads": Network(
+        lambda: Net(
+            lambda s, x: mean((lambda y: y + s.last(F.relu(s.norm(y))))(s.first(x))),
+            first=nn.Conv2d(1, 10, 3),
+            norm=nn.BatchNorm2d(10),
+            last=conv(10, 10, padding=1),
+        ),
+        [3, 5],
+        LINES - {PADDED, UNPADDED, NORM, NEAR, HEAD},
+    ),
+    "a part of a layer": head(
+        lambda x, fc: F.linear(mean(x), fc.weight),
+        nn.Linear(10, 10),
+        parameters="; without 10 that are never used: delete more.0.bias",
+    ),
     "a bias that is used twice": small(
         Twice,
         [3, 5, 7],

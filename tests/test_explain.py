@@ -135,7 +135,7 @@ def in_v8(model: nn.Module, mean: float, std: float, *rest) -> dict:
 
 
 def is_same(x: torch.Tensor, y: torch.Tensor) -> bool:
-    return x.shape == y.shape and torch.allclose(x, y, rtol=1e-3, atol=1e-4)
+    return x.shape == y.shape and torch.allclose(x.float(), y.float(), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "branches"])
@@ -225,8 +225,18 @@ def test_the_votes_of_all_positions_have_the_logit_as_their_mean(mnist, name):
         assert sum(found["votes"]) / len(found["votes"]) == pytest.approx(logits[digit].item(), abs=1e-3)
 
 
-def test_a_network_without_a_mean_over_positions_has_no_votes(mnist):
-    model = nn.Sequential(nn.Conv2d(1, 4, 5, 4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10)).eval()
+@pytest.mark.parametrize(
+    "end",
+    [
+        (nn.Flatten(), nn.Linear(360, 10)),
+        (nn.AvgPool2d(5), nn.Flatten()),  # of 6x6
+        (nn.AvgPool2d(5), nn.Flatten(), nn.Linear(10, 10)),
+        (nn.AvgPool2d(6, padding=1), nn.Flatten()),
+    ],
+    ids=str,
+)
+def test_a_network_without_a_mean_over_all_positions_has_no_votes(mnist, end):
+    model = nn.Sequential(nn.Conv2d(1, 10, 5, 4), nn.ReLU(), *end).eval()
     engine = Explainer(network_of(model, 0.1, 0.3))
     engine.show(mnist[1].images[0] / 255)
     assert engine.json("mnist.evidence(network, maps, 3)") is None

@@ -91,6 +91,8 @@ DRAWN |= {
     "a class token": lambda y, z, x, k: torch.cat([k.view(1, 4, 1, 1).expand(len(y), 4, 1, 28), y], 2),
     "mean over the images": lambda y, z, x, k: z - 0.5 * y.mean(0, keepdim=True),
     "of an image alone": lambda y, z, x, k: y + z.flip(0),
+    "batch norm of the image": lambda y, z, x, k: F.batch_norm(y, 9 * torch.ones(4), torch.ones(4), training=True),
+    "numbers that are not looked at": lambda y, z, x, k: y * float(k.max()),
     "pooled rows": lambda y, z, x, k: F.max_pool1d(y.flatten(2), 3)[..., None],
 }
 
@@ -154,11 +156,12 @@ def test_sequences_are_those_of_torch(kind):
     assert difference(initialized(model)) < 1e-5
 
 
+RECURRENT = nn.LSTM(28, 28)
 REFUSED = {
     "rounded": lambda y, z, x, k: torch.div(y, z, rounding_mode="floor"),
     "rounded by a number": lambda y, z, x, k: torch.div(y, 2, rounding_mode="floor"),
     "of two images": lambda y, z, x, k: F.max_pool2d(torch.cat([y, z]), 2)[:1],
-    "LSTM": lambda y, z, x, k: nn.LSTM(28, 28)(x[:, 0])[0][:, None],
+    "LSTM": lambda y, z, x, k: RECURRENT(x[:, 0])[0][:, None],
     "three dimensions": lambda y, z, x, k: F.conv3d(y[:, :, None], torch.ones(2, 4, 1, 3, 3))[:, :, 0],
 }
 
@@ -169,9 +172,25 @@ def test_what_cannot_be_drawn_is_named(name):
         network_of(initialized(Branches(REFUSED[name])).eval(), 0.1, 0.3)
 
 
-def test_dropout_that_stays_on_is_no_network_that_the_pad_could_show():
-    with pytest.raises(ValueError, match=r"^layer dropout \(dropout\) drops values in eval mode, too"):
-        network_of(initialized(Branches(lambda y, z, x, k: F.dropout(y, 0.1))).eval(), 0.1, 0.3)
+CHANGING = {
+    "dropout": (lambda y, z, x, k: F.dropout(y, 0.1), r"layer dropout \(dropout\) is random in eval mode, too"),
+    "noise": (lambda y, z, x, k: y + torch.randn_like(y), r"\(randn_like\) is random in eval mode, too"),
+    "dropout by hand": (lambda y, z, x, k: y * (torch.rand(1, 4, 1, 1) > 0.5), r"\(rand\) is random in eval mode"),
+    "item": (lambda y, z, x, k: y / y.abs().max().item(), r"\(max\): a number is read out of its values"),
+    "if": (lambda y, z, x, k: y if y.mean() > 0 else z, "a number is read out of its values"),
+    "numpy": (lambda y, z, x, k: y * float(x.detach().numpy().max()), "a number is read out of its values"),
+    "addmm": (
+        lambda y, z, x, k: torch.addmm(z[0, 0], y[0, 0], torch.eye(28), beta=0.5)[None, None],
+        "factor, beta or alpha",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_what_changes_from_image_to_image_is_no_network_that_the_pad_could_show(name):
+    function, message = CHANGING[name]
+    with pytest.raises(ValueError, match=message):
+        network_of(initialized(Branches(function)).eval(), 0.1, 0.3)
 
 
 NET = """

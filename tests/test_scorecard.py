@@ -7,14 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import prune
+from torch.utils.checkpoint import checkpoint
 from torchsummary import summary
 
 from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.model import BaselineNet
+from helpers.own_network.receptive_field import receptive_field, table
 from helpers.own_network.scorecard import Line, count_used, grade_targets, grade_techniques
 from helpers.train import History, Score
-from tests.networks import NETWORKS, Net
+from tests.networks import HEAD, NETWORKS, NORM, PADDED, UNPADDED, Net
 
 
 def lines_of(model: nn.Module, size: int = 28) -> dict[str, Line]:
@@ -33,6 +35,54 @@ def test_lines_of_students_networks(name):
     count, reason = count_used(model, size)
     assert reason.startswith(f"{count:,}") and network.parameters in reason
     assert network.parameters or (reason == f"{count:,}" and count == sum(p.numel() for p in model.parameters()))
+
+
+def test_a_convolution_along_the_channels_is_none_of_the_image():
+    def forward(model: Net, x: torch.Tensor) -> torch.Tensor:
+        x = model.first(x)
+        weights = model.gate(x.mean((2, 3))[:, None]).sigmoid()
+        return (x * weights[:, 0, :, None, None]).mean((2, 3))
+
+    lines = lines_of(Net(forward, first=nn.Conv2d(1, 10, 3), gate=nn.Conv1d(1, 1, 3, padding=1)))
+    assert [lines[name].reason[:6] for name in (PADDED, UNPADDED)] == ["0 of 1", "1 of 1"]
+
+
+def test_a_1x1_convolution_of_a_flattened_map_leaves_it_a_map():
+    maps = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(2), nn.Conv1d(4, 10, 1), nn.AdaptiveAvgPool1d(1), nn.Flatten())
+    assert lines_of(maps)[HEAD].reason == "the average of the whole 26x26 map"
+
+
+@pytest.mark.parametrize("last", [nn.AvgPool2d(4, padding=1), nn.Conv2d(8, 10, 4, 4, 1)], ids=str)
+def test_a_padded_window_that_misses_a_part_is_none_of_the_whole_map(last):
+    layers = nn.Conv2d(1, 8, 7, 7), nn.ReLU(), last, nn.Flatten(), nn.LazyLinear(10)
+    model = nn.Sequential(*layers)
+    model(torch.rand(2, 1, 28, 28))
+    assert "whole 4x4 map" not in lines_of(model)[HEAD].reason
+    assert "from the whole map" not in table(receptive_field(model)).splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    ("forward", "message"),
+    [
+        (lambda s, x: s.last(x.flatten(1)).argmax(1), "return the logits, not the digit: leave argmax out"),
+        (lambda s, x: None, "forward returns nothing, end it with a return"),
+        (lambda s, x: s.last(x.view(4, -1)), r"layer last, .* gets \(4, 392\) of 2 images: keep their number first"),
+    ],
+)
+def test_what_a_forward_gets_wrong_is_said(forward, message):
+    with pytest.raises(ValueError, match=message):
+        grade_techniques(Net(forward, last=nn.Linear(784, 10)))
+
+
+def test_gradients_that_run_a_layer_again_count_it_once():
+    def forward(model: Net, x: torch.Tensor, reentrant: bool) -> torch.Tensor:
+        maps = checkpoint(model.inner, model.first(x), use_reentrant=reentrant)
+        return maps.mean((2, 3))
+
+    for reentrant in (False, True):
+        parts = {"first": nn.Conv2d(1, 4, 3), "inner": nn.Conv2d(4, 10, 3)}
+        model = Net(lambda s, x, reentrant=reentrant: forward(s, x, reentrant), **parts)
+        assert count_used(model) == (410, "410") and not lines_of(model)[NORM].passed
 
 
 def test_there_is_a_network_for_each_line():
@@ -133,7 +183,7 @@ def test_operators_that_are_called_themselves_count_as_functions():
 
     lines = lines_of(Net(forward, conv=nn.Conv2d(1, 10, 3)))
     assert [lines[name].reason for name in ("batch norm", "dropout")] == ["once", "rates [0.3]"]
-    assert lines["dropout stays on in eval mode"].reason.startswith("dropout: give it training=")
+    assert lines["random in eval mode, too"].reason.startswith("dropout: give it training=")
     assert lines["bias before batch norm"].reason.startswith("conv2d: the norm takes it away, bias=False saves 10")
 
 

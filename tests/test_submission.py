@@ -127,7 +127,57 @@ def test_what_acts_is_left_out_and_named(tmp_path, monkeypatch, capsys, statemen
 def test_a_file_that_is_no_python_names_its_line(tmp_path):
     (tmp_path / "work.py").write_text("A = 1\nB = = 2\n")
     report = grade(str(tmp_path / "work.py"), "A", 28)
-    assert report["left_out"] == ["line 2: invalid syntax: B = = 2"] and "name 'A' is not defined" in report["error"]
+    assert (
+        report["left_out"] == ["line 2: invalid syntax: B = = 2; so nothing of the file is run"]
+        and "name 'A' is not defined" in report["error"]
+    )
+
+
+NEEDED = """
+import argparse, os
+from dataclasses import dataclass
+from torch import nn
+from .blocks import block
+
+@dataclass
+class Config:
+    width: int = 10
+
+class Other:
+    def __init__(self):
+        raise RuntimeError
+
+config = Config()
+ACTIVATION = nn.ReLU()
+args = argparse.ArgumentParser().parse_args()
+KERNEL = int(os.environ.get("KERNEL", 3))
+unused = Other()
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(block(config.width, KERNEL), ACTIVATION, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.args = args
+"""
+
+
+def test_what_the_network_needs_is_run_and_its_neighbors_are_found(tmp_path):
+    (tmp_path / "net.py").write_text(NEEDED)
+    (tmp_path / "blocks.py").write_text("from .more import nn\nblock = lambda width, k: nn.Conv2d(1, width, k)\n")
+    (tmp_path / "more.py").write_text("from torch import nn\n")
+    report = grade(str(tmp_path / "net.py"), "Net()", 28)
+    assert report["parameters"] == "100" and report["left_out"] == ["line 19: unused = Other()"]
+
+
+def test_the_line_that_says_why_a_name_is_missing_is_quoted(tmp_path):
+    (tmp_path / "net.py").write_text("class Net(Missing):\n    pass\n")
+    error = grade(str(tmp_path / "net.py"), "Net()", 28)["error"]
+    assert error.endswith("(line 1: class Net(Missing): name 'Missing' is not defined)")
+
+
+def test_a_cell_that_writes_a_file_is_read(tmp_path):
+    cell = nbformat.v4.new_code_cell("%%writefile net.py\nSIZE = 3\n")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "work.ipynb")
+    assert load(str(tmp_path / "work.ipynb"), "SIZE", []) == 3
 
 
 @pytest.mark.parametrize("name", ["parts", "helpers"])

@@ -113,8 +113,12 @@ Object.assign(mnist, (() => {
   }
 
   // Whether a layer is the mean of each whole map.
-  const isMean = (network, maps, place) =>
-    place >= 0 && network.layers[place].type === "avg_pool" && maps[place].height * maps[place].width === 1;
+  function isMean(network, maps, place) {
+    const {type, inputs, kernel, padding} = network.layers[place] || {};
+    if (type !== "avg_pool") return false;
+    const {height, width} = maps[inputs[0]];
+    return kernel[0] === height && kernel[1] === width && !padding[0] && !padding[1];
+  }
 
   // For each position of the last maps, its vote for a digit; their mean is the logit. null if the network does not end
   // in a mean over positions, with or without a 1x1 convolution or a fully connected layer behind it.

@@ -72,13 +72,16 @@ def data_of(record: Trace, mean: float, std: float) -> dict[str, object]:
     if record.output not in seen_by:
         raise ValueError(f"{_name(record.output)} does not come from the image")
     needed = _leading_to(_without_softmax(record.output, seen_by), seen_by)
+    if chance := [call for call in record.calls if call.is_random or call.kind == "dropout"]:
+        raise ValueError(f"{_name(chance[0])} is random in eval mode, too: give it training=self.training")
+    if record.read:
+        reason = "a number is read out of its values, as by item() or in an if, which another image may change"
+        raise ValueError(f"{_name(record.read[0])}: {reason}")
     layers: list[dict] = []
     place = {image: -1}
     for call in [call for call in calls if call in needed]:
         inputs = [x for x in call.inputs if x in seen_by]
-        # Dropout is off in eval mode, and a view of the same shape is the same map.
-        if call.kind == "dropout":
-            raise ValueError(f"{_name(call)} drops values in eval mode, too: give it training=self.training")
+        # A view of the same shape is the same map, as is what dropout makes while it is off.
         if call.kind in (*DROPOUT, *UNCHANGED) and call.tensor.shape == inputs[0].tensor.shape:
             place[call] = place[inputs[0]]
             continue
@@ -135,6 +138,9 @@ def _pair(value: int | list[int]) -> list[int]:
 
 def _layers(call: Call, inputs: list[Call], module: nn.Module | None) -> list[dict[str, object]]:
     """Returns what a call does, as layers of network.js in a row. The module says whether its filters are shared."""
+    is_scaled = call.kind == "linear" and (call.arguments.get("beta", 1), call.arguments.get("alpha", 1)) != (1, 1)
+    if is_scaled:
+        raise ValueError(f"{_name(call)} has a factor, beta or alpha, which the pad does not know")
     layers = _products(call, inputs)
     if layers is None and len(inputs) > 1:
         layers = _joined(call, inputs)
@@ -330,11 +336,11 @@ def _normalized(call: Call, before: torch.Size) -> dict[str, object] | None:
     get, channels = call.arguments.get, before[1]
     weight = torch.ones(channels) if get("weight") is None else get("weight")
     bias = torch.zeros(channels) if get("bias") is None else get("bias")
-    if call.kind == "batch_norm" and get("running_var") is not None:
+    if call.kind == "batch_norm" and get("running_var") is not None and not get("training"):
         # In float64: else the last digits, and so the page, would differ between versions of torch.
         scale = weight.double() / torch.sqrt(get("running_var").double() + get("eps"))
         return {"type": "norm", **_weights(scale, bias - get("running_mean") * scale)}
-    # Batch norm without running statistics takes those of the batch, which is here a single image.
+    # Batch norm without running statistics, or in train mode, takes those of the batch, which is here a single image.
     groups = {"batch_norm": channels, "instance_norm": channels, "group_norm": get("num_groups")}.get(call.kind)
     if groups and not (call.kind == "instance_norm" and get("running_mean") is not None):
         return {"type": "group_norm", "groups": groups, "eps": get("eps"), **_weights(weight, bias)}
@@ -394,7 +400,8 @@ def _joined(call: Call, inputs: list[Call]) -> list[dict] | None:
     get, shape = call.arguments.get, call.tensor.shape
     if call.kind == "cat" and get("dim") % len(shape) == 1 == shape[0] and len(inputs) == len(call.inputs):
         return [{"type": "cat"}]
-    fits = all(a in (1, b) for x in inputs for a, b in zip(_shape(x.tensor.shape), _shape(shape)))
+    alike = all((x.tensor.ndim, x.tensor.shape[:1] == (1,)) == (len(shape), shape[:1] == (1,)) for x in inputs)
+    fits = alike and all(a in (1, b) for x in inputs for a, b in zip(_shape(x.tensor.shape), _shape(shape)))
     if not fits or len(inputs) > 2 or get("rounding_mode"):
         return None
     alpha = get("alpha", 1)

@@ -77,7 +77,6 @@ def write() -> None:
 
         resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30,) * 2)
     file, expression, size, path = sys.argv[1:]
-    del sys.argv[1:]  # these are no arguments of the file
     part = Path(f"{path}.part")
     part.write_text(json.dumps(grade(file, expression, int(size))), encoding="utf-8")
     part.replace(path)

@@ -100,7 +100,7 @@ def table(layers: list[Layer]) -> str:
     for layer in layers:
         _, kind, channels, kernel, stride, padding, jump, field, size = layer
         sizes = f"{channels:8} {kernel:6} {stride:6} {padding:7} {jump:4} {field:15} {size:4}x{size}"
-        lines.append(f"{kind:18} {sizes}" + ", from the whole map" * (size == 1 and kernel >= before > 0))
+        lines.append(f"{kind:18} {sizes}" + ", from the whole map" * (size == 1 and kernel - padding >= before > 0))
         before = size
     return "\n".join(lines)
 
@@ -260,10 +260,12 @@ def _window(axis: Axis, before: torch.Size, call: Call) -> Axis:
     kernel = weight.shape[2 + place] if weight is not None else side("kernel_size", before[axis.dim] // after[axis.dim])
     stride, padding, dilation = side("stride", kernel), side("padding", 0), side("dilation", 1)
     extent = dilation * (kernel - 1) + 1
-    whole = after[axis.dim] == 1 and extent >= before[axis.dim] and (extent > 1 or "output_size" in arguments)
+    whole = after[axis.dim] == 1 and extent - padding >= before[axis.dim] and (extent > 1 or "output_size" in arguments)
     if axis.inner > 1 or axis.size != before[axis.dim]:
         if whole:
             return _whole(axis)
+        if (extent, stride, padding) == (1, 1, 0):
+            return axis
         raise NotFollowed("a window slides over a flattened map")
     padded = padding + axis.margin
     return axis.window(extent, -padding)._replace(
@@ -305,7 +307,7 @@ SIDES = ("kernel", "stride", "padding", "jump", "field", "size")  # of an axis, 
 UNCHANGED = ("view", "unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "to_copy", "alias", "detach")
 _RULES = {
     _move: " ".join(UNCHANGED)
-    + " permute transpose t slice select split split_with_sizes unbind flip index index_select",
+    + " permute transpose t slice select split split_with_sizes unbind flip index index_select repeat",
     _along: "softmax log_softmax glu roll sort topk cumsum",
     _pad: "pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d",
     _window: " ".join(SLIDING) + " pixel_unshuffle",

@@ -56,7 +56,9 @@ def read(model: nn.Module, input_size: int = 28) -> tuple[Trace, Trace]:
     shape, logits = tuple(evaluation.output.tensor.shape), training.output.tensor
     if shape != (2, NUM_CLASSES):
         advice = "flatten or average its maps" if len(shape) > 2 else f"its last layer must have {NUM_CLASSES} outputs"
-        if shape[:1] != (2,):
+        if not evaluation.output.tensor.is_floating_point():
+            advice = "return the logits, not the digit: leave argmax out"
+        elif shape[:1] != (2,):
             advice = f"a map is larger than 1x1, and view(-1, {NUM_CLASSES}) took its pixels for images"
         expected = f"logits of shape (2, {NUM_CLASSES}) for two images"
         raise ValueError(f"the network must return {expected}, got {shape}: {advice}")
@@ -65,8 +67,10 @@ def read(model: nn.Module, input_size: int = 28) -> tuple[Trace, Trace]:
     weights = [p for p in training.parameters.values() if p.requires_grad]
     if not weights or not logits.requires_grad:
         raise ValueError("the network trains nothing: no parameter with requires_grad leads to its logits")
-    loss = F.cross_entropy(logits, logits.argmin(1))
-    if not any(g is not None and g.any() for g in torch.autograd.grad(loss, weights, allow_unused=True)):
+    for p in weights:  # of a copy
+        p.grad = None
+    F.cross_entropy(logits, logits.argmin(1)).backward()
+    if not any(p.grad is not None and p.grad.any() for p in weights):
         raise ValueError("the network trains nothing: the gradient of every parameter is zero")
     return training, evaluation
 
@@ -75,7 +79,9 @@ def grade_techniques(model: nn.Module, input_size: int = 28) -> list[Line]:
     """Looks for each technique of the assignment in what the model does with an image, and adds advice."""
     training, evaluation = read(model, input_size)
     seen_by = views(evaluation)
-    convs = [call for call in seen_by if call.kind == "conv"]
+    # Along channels, as in a gate, is no convolution of the image; neither is one that enlarges it.
+    convs = [call for call in seen_by if call.kind == "conv" and not call.arguments["transposed"]]
+    convs = [call for call in convs if max(call.arguments["weight"].shape[2:]) == 1 or not _has_seen_all(call, seen_by)]
     points = [call for call in convs if max(call.arguments["weight"].shape[2:]) == 1]
     padded = [call for call in convs if _is_padded(call, seen_by)]
     wide = [call in padded for call in convs if call not in points]
@@ -130,7 +136,7 @@ def times(count: int) -> str:
 
 def _head(record: Trace, seen_by: dict[Call, View]) -> Line:
     """Says how the network comes from maps to logits."""
-    view = seen_by.get(record.output, View())
+    view = view_of_output = seen_by.get(record.output, View())
     last = _source(record.output, (*UNCHANGED, *LAST))
     linear = sum(_is_fully_connected(call, seen_by) for call in without_gates(record, seen_by))
     linear += view.unknown != "" and linear == 0 and last.kind == "linear" and last.tensor.ndim == 2
@@ -143,7 +149,9 @@ def _head(record: Trace, seen_by: dict[Call, View]) -> Line:
         if call.kind == "avg_pool2d" and call.tensor.shape[-1] == 1 and not view.seen:
             side, size = view.axes[0].kernel, call.inputs[0].tensor.shape[-1]
             reasons += [f"{call.name} averages {side}x{side} of {size}x{size} pixels: AdaptiveAvgPool2d(1) takes all"]
-    return Line("global average pooling or FC", passed, "; ".join(reasons) or "neither")
+    is_unknown = view_of_output.unknown and not view_of_output.ends
+    verdict = None if is_unknown and not passed else passed
+    return Line("global average pooling or FC", verdict, "; ".join(reasons) or "neither")
 
 
 def _is_fully_connected(call: Call, seen_by: dict[Call, View]) -> bool:
@@ -159,12 +167,19 @@ def _advice(training: Trace, evaluation: Trace, padded_points: list[Call]) -> It
     last = _source(training.output, UNCHANGED)
     if last.kind in LAST:
         yield Line(f"{last.kind} on the logits", None, LAST[last.kind])
-    stuck = [call for call in evaluation.calls if call.kind == "dropout"]
+    stuck = [call for call in evaluation.calls if call.kind == "dropout" or call.is_random]
+    batched = [call for call in evaluation.calls if call.kind == "batch_norm" and call.arguments.get("training")]
     normed = [_source(x.inputs[0], (*UNCHANGED, "max_pool2d")) for x in training.calls if x.kind == "batch_norm"]
     biased = [call for call in normed if call.kind == "conv" and call.arguments["bias"] is not None]
+    biased = [call for call in biased if sum(call in x.inputs for x in training.calls) == 1]  # nothing else reads it
     saved = sum({id(bias): bias.numel() for bias in (call.arguments["bias"] for call in biased)}.values())
     for criterion, calls, advice in (
-        ("dropout stays on in eval mode", stuck, "give it training=self.training, or take nn.Dropout"),
+        ("random in eval mode, too", stuck, "give it training=self.training, or take nn.Dropout"),
+        (
+            "batch norm of the batch in eval mode",
+            batched,
+            "the others in it change an image's logits",
+        ),
         ("1x1 convolution with padding", padded_points, "it adds a border without any image"),
         ("bias before batch norm", biased, f"the norm takes it away, bias=False saves {saved:,}"),
     ):
@@ -201,8 +216,10 @@ def count_used(model: nn.Module, input_size: int = 28) -> tuple[int, str]:
     frozen = sum(p.numel() for p in used.values() if not p.requires_grad)
     reason = f"{count:,}" + f", {frozen:,} of them frozen" * bool(frozen)
     if unused := {name: p.numel() for name, p in training.model.named_parameters() if name not in used}:
-        layers = ", ".join(sorted({name.rpartition(".")[0] or name for name in unused}))
-        reason += f"; without {sum(unused.values()):,} that are never used: delete {layers}"
+        needed = {name.rpartition(".")[0] for name in used}
+        layers = {name if name.rpartition(".")[0] in needed else name.rpartition(".")[0] or name for name in unused}
+        why = "noise does not reach" if training.read or evaluation.read else "are never used: delete"
+        reason += f"; without {sum(unused.values()):,} that {why} {', '.join(sorted(layers))}"
     # torchsummary counts weight and bias of each module that is called, but not the network's own.
     shown = {
         name: sum(p.numel() for key, p in m.named_parameters(recurse=False) if name and key in ("weight", "bias"))

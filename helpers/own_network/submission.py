@@ -32,38 +32,54 @@ def load(file: str, expression: str, left_out: list[str]) -> object:
         ValueError: the file cannot be read, or the expression fails; the message says why.
     """
     path = Path(file)
-    module = ModuleType(re.sub(r"\W", "_", path.stem))
     folder = str(path.resolve().parent)
+    package = ModuleType("submission")  # in which the file's relative imports look for its neighbors
+    package.__path__ = [folder]
+    module = ModuleType(f"submission.{path.stem}")
+    module.__package__ = "submission"
     if any((path.parent / name).exists() for name in ("helpers.py", "helpers")):  # the student's, not this package
         for name in [name for name in sys.modules if name.split(".")[0] == "helpers"]:
             del sys.modules[name]
-    sys.modules[module.__name__] = module  # where dataclasses look for it
+    sys.modules |= {"submission": package, module.__name__: module}  # where dataclasses look for it
     sys.path.insert(0, folder)
+    arguments, sys.argv = sys.argv, [file]  # ours are none of the file's
     try:
         compiled = codeop.Compile()  # which remembers imports from __future__
-        for node, place in _statements(path, left_out):
+        statements = list(_statements(path, left_out))
+        needed = _needed_by(expression, [node for node, _ in statements])
+        for node, place in statements:
+            line = f"{place}: {ast.unparse(node).splitlines()[0]}"
+            is_needed = isinstance(node, (ast.Assign, ast.AugAssign)) and not needed.isdisjoint(_names_bound_by(node))
+            if not is_needed and not _may_run(node):
+                left_out += [] if _is_silent(node) else [line]
+                continue
             try:
                 exec(compiled(ast.Module([node], type_ignores=[]), str(path), "exec"), module.__dict__)
-            except Exception as error:
-                left_out.append(f"{place}: {ast.unparse(node).splitlines()[0]}: {error}")
+            except (Exception, SystemExit) as error:
+                left_out.append(f"{line.rstrip(':')}: {error}")
         return eval(expression, module.__dict__)
     except MemoryError:
         raise
     except Exception as error:
-        raise ValueError(f"{path.name}:{expression}: {type(error).__name__}: {error}") from error
+        name = getattr(error, "name", None) or "[^\\s\\S]"  # of what is not defined; a line above may say why
+        why = next((f" ({line})" for line in left_out if re.search(rf"\b{name}\b", line)), "")
+        raise ValueError(f"{path.name}:{expression}: {type(error).__name__}: {error}{why}") from error
     finally:
         sys.path.remove(folder)
+        sys.argv = arguments
 
 
 def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str]]:
-    """Yields what may be run at the top of a file or of a notebook's cells, and where it stands; notes the rest."""
+    """Yields the statements at the top of a file or of a notebook's cells, and where they stand; notes the rest."""
     for source, where in _sources(path):
         if "\0" in source:
             raise ValueError("it is no text in UTF-8 or Latin-1; save it as UTF-8")
         try:
             statements = ast.parse(source).body
         except SyntaxError as error:
-            left_out.append(f"{where}line {error.lineno}: {error.msg}: {(error.text or '').strip()}")
+            rest = "; the rest of the cell" if where else "; so nothing of the file"
+            line = f"{where}line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
+            left_out.append(f"{line}{rest} is run")
             continue
         for node in statements:
             place = f"{where}line {node.lineno}"
@@ -71,10 +87,8 @@ def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str
                 node = ast.copy_location(ast.Assign([node.target], node.value), node)
             if isinstance(node, ast.Import):  # one by one: some of them may not be installed
                 yield from ((ast.copy_location(ast.Import([alias]), node), place) for alias in node.names)
-            elif _may_run(node):
+            else:
                 yield node, place
-            elif not _is_silent(node):
-                left_out.append(f"{place}: {ast.unparse(node).splitlines()[0]}")
 
 
 def _sources(path: Path) -> Iterator[tuple[str, str]]:
@@ -88,7 +102,7 @@ def _sources(path: Path) -> Iterator[tuple[str, str]]:
         except (AttributeError, KeyError, TypeError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
             raise ValueError(f"it is no notebook, or a damaged one ({type(error).__name__}: {error})"[:300]) from None
         for i, source in enumerate(sources, start=1):
-            source = re.sub(r"^\s*%%(time|timeit|capture)\b.*", "", source)
+            source = re.sub(r"^\s*%%(time|timeit|capture|writefile)\b.*", "", source)
             yield TransformerManager().transform_cell(source), f"code cell {i}, "
         return
     try:
@@ -96,6 +110,25 @@ def _sources(path: Path) -> Iterator[tuple[str, str]]:
             yield file.read(), ""
     except (SyntaxError, UnicodeDecodeError):
         yield path.read_text(encoding="latin-1"), ""
+
+
+def _names_bound_by(node: ast.AST) -> set[str]:
+    if hasattr(node, "name"):
+        return {node.name}
+    return {x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)}
+
+
+def _needed_by(expression: str, nodes: list[ast.stmt]) -> set[str]:
+    """Returns the names that an expression reads, and those that their definitions read."""
+
+    def names_in(node: ast.AST) -> set[str]:
+        return {x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)}
+
+    needed, found = set(), names_in(ast.parse(expression.strip(), mode="eval"))
+    while found - needed:
+        needed |= found
+        found = set().union(*(names_in(node) for node in nodes if not needed.isdisjoint(_names_bound_by(node))))
+    return needed
 
 
 def _may_run(node: ast.stmt | ast.ExceptHandler) -> bool:

@@ -6,9 +6,10 @@ be several operators, or none; they are recorded as the function that was called
 """
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from math import prod
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 # Functions that are recorded as such, and not as the operators that they are made of.
 NORMS = ("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "local_response_norm")
 DROPOUT = ("dropout", "dropout off")
+LEAVING = ("item", "tolist", "numpy", "__array__", "__bool__", "__float__", "__int__", "__index__")  # of a tensor
 # Operators by the name of the function that one knows them by.
 KINDS = {"convolution": "conv", "max_pool2d_with_indices": "max_pool2d", "addmm": "linear", "mm": "linear"}
 
@@ -38,6 +40,12 @@ class Call:
     inputs: tuple["Call", ...] = ()
     pointwise: bool = False  # by torch's own tag
     operator: Any = None  # what can be called with the arguments
+
+    @property
+    def is_random(self) -> bool:
+        """Tells whether it draws random numbers; attention and RReLU only may."""
+        tags = getattr(self.operator, "tags", ())
+        return torch.Tag.nondeterministic_seeded in tags and not self.kind.startswith(("scaled_dot", "rrelu"))
 
     def again(self, values: dict[int, Tensor]) -> list[Tensor]:
         """Returns what the operator makes of other values, by the ids of the tensors in whose place they are."""
@@ -56,6 +64,7 @@ class Trace(TorchDispatchMode):
         self.calls = [Call("image", images)]  # in the order of execution
         self.modules: list[str] = []  # names of the modules that were called, as often as they were
         self.last = {id(images): self.calls[0]}  # by the id of a tensor: the call that made or changed it last
+        self.read: list[Call] = []  # of which numbers left torch, as by item(), in an `if` or in numpy
         self.function = ""  # at work, as are modules, the innermost last, with what they were given
         self.at_work = [("", model, images)]
 
@@ -91,12 +100,19 @@ class Trace(TorchDispatchMode):
 
     def finish(self, output: Any) -> None:
         """Keeps what leads to the output, and takes its `logits`, or its first tensor of ten values an image."""
-        outputs = [self.call_of(x) for x in _tensors(getattr(output, "logits", output))]
+        output = vars(output) if is_dataclass(output) and not isinstance(output, Mapping) else output
+        named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+        outputs = [self.call_of(x) for x in _tensors(output if named is None else named)]
+        of_image = {self.calls[0]}
+        for call in self.calls:
+            of_image.update([call] if of_image.intersection(call.inputs) else [])
+        self.read = [call for call in self.read if call in of_image]
         live = set(outputs)
         for call in reversed(self.calls):
             live.update(call.inputs if call in live else ())
         if self.calls[0] not in live:
             reason = "what it returns does not come from the image, or leaves torch on its way, as in numpy"
+            reason = "forward returns nothing, end it with a return" if output is None else reason
             raise ValueError(f"the network must return logits, got {type(output).__name__}: {reason}")
         outputs.sort(key=lambda call: call.tensor.shape != (len(self.calls[0].tensor), 10))
         self.output = outputs[0]
@@ -113,7 +129,9 @@ class _Functions(TorchFunctionMode):
         self.record = record
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        name = getattr(func, "__name__", "").partition(".")[0].strip("_")  # conv2d.default is an operator's name
+        name = getattr(func, "__name__", "").partition(".")[0]  # conv2d.default is an operator's name
+        self.record.read += [self.record.call_of(args[0])] if name in LEAVING else []
+        name = name.strip("_")
         self.record.function = name
         calls, before = self.record.calls, len(self.record.calls)
         last = dict(self.record.last) if "dropout" in name else None
@@ -148,9 +166,10 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28, bat
         raise ValueError("a layer of the network holds the network itself, so it has no end") from None
     images = torch.randn(batch, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
     record = Trace(model, images)
+    hooks = []
     for name, module in model.named_modules():
-        module.register_forward_pre_hook(lambda *args, name=name: record.at_work.append((name, *args)))
-        module.register_forward_hook(lambda *_: record.modules.append(record.at_work.pop()[0]))
+        hooks.append(module.register_forward_pre_hook(lambda *args, name=name: record.at_work.append((name, *args))))
+        hooks.append(module.register_forward_hook(lambda *_: record.modules.append(record.at_work.pop()[0])))
     # What is compiled runs as it was written. Who compiled it has loaded torch._dynamo, which takes seconds.
     compiled = "torch._dynamo" in sys.modules
     eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
@@ -158,7 +177,9 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28, bat
         try:
             output = model(images)
         except Exception as error:
-            raise ValueError(_explanation(error, *record.at_work[-1])) from error
+            raise ValueError(_explanation(error, *record.at_work[-1], batch)) from error
+    for hook in hooks:  # gradients may run modules again, see torch.utils.checkpoint
+        hook.remove()
     record.finish(output)
     return record
 
@@ -181,11 +202,13 @@ def _copy(model: nn.Module) -> nn.Module:
         raise ValueError(f"the network cannot be copied: it must keep layers and numbers only ({error})") from error
 
 
-def _explanation(error: Exception, name: str, module: nn.Module, given: Any) -> str:
+def _explanation(error: Exception, name: str, module: nn.Module, given: Any, batch: int) -> str:
     """Names the layer that failed and, where the number of its inputs is wrong, the right one."""
     shape = next((tuple(x.shape) for x in _tensors(given)), ())
     layer = f"layer {name}, {module}," if name else "the network"
     advice = ""
+    if name and shape and shape[0] != batch:
+        return f"{layer} gets {shape} of {batch} images: keep their number first, as in view(len(x), -1) ({error})"
     for argument, dim in (("in_channels", 1), ("num_features", 1), ("in_features", -1)):
         if len(shape) > 1 and getattr(module, argument, shape[dim]) != shape[dim]:
             advice = f"; give it {argument}={shape[dim]}"
