@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from errno import ENOTDIR
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -64,9 +65,13 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
         OSError: the folder cannot be read or written.
     """
     raw = data_root(root) / "MNIST" / "raw"
+    if data_root(root).exists() and not data_root(root).is_dir():
+        raise NotADirectoryError(
+            ENOTDIR, f"is no folder; name another one: {DATA_VARIABLE}=/folder", str(data_root(root))
+        )
     files = {name: data for name in SHA256 if (data := _found(data_root(root), name))}
     missing = [name for name in SHA256 if name not in files]
-    reasons = []
+    reasons = [f"{raw / name} is damaged, its SHA-256 is another one" for name in missing if (raw / name).exists()]
     for title, size, source in _sources(missing) if missing else []:
         line = f"{reasons[-1]}; next:" if reasons else f"MNIST is not complete in {raw} yet: downloading"
         print(f"{line} {size / 1e6:.2g} MB from {title}, at most {SILENCE:g} s without an answer.", flush=True)

@@ -12,6 +12,11 @@ from helpers.own_digit.photo import is_doubtful, predict_photo, read_photo
 from measure.tables import read_csv
 from measure.weights import trained
 
+# What a label may look like; spreadsheets write whole numbers as 7.0, too.
+DIGITS = {
+    text: digit for digit in range(10) for text in (f"{digit}", f"0{digit}", f"{digit}.", f"{digit}.0", f"{digit}.00")
+}
+
 
 def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]]:
     """Returns by kind how many pictures there are, are read correctly, and are flagged though correct; and the errors.
@@ -20,24 +25,30 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
         ValueError: the folder has no labels.csv with the columns `file` and `label`.
     """
     path = folder / "labels.csv"
-    if not path.exists():
+    if not path.is_file():
         raise ValueError(f"{path} is missing: it names each picture and its digit, in the columns file and label")
-    rows = read_csv(path)
+    rows = [{name.lower(): cell for name, cell in row.items()} for row in read_csv(path, ["label", "Label", "LABEL"])]
     if not rows or not {"file", "label"} <= rows[0].keys():
-        raise ValueError(f"{path} must have the columns file and label, and a row for each picture")
+        found = f"it has {', '.join(rows[0])}" if rows else "it has no rows"
+        raise ValueError(f"{path} must have the columns file and label, and a row for each picture; {found}")
+    for row in rows:
+        if row["label"] not in DIGITS:
+            raise ValueError(
+                f"{path}: the label of {row['file'] or 'a row without a file'} is {row['label']!r}, no digit"
+            )
     network, mean, std = trained(name)
     total, right, doubtful, errors = Counter(), Counter(), Counter(), []
     for row in rows:
         kind = row.get("kind") or "all"
         total[kind] += 1
         try:
-            image, notes = read_photo(folder / row["file"])
+            image, notes = read_photo(folder / row["file"].replace("\\", "/"))
         except (ValueError, OSError) as error:
             errors.append(f"{row['file']}: {error}")
             continue
         probabilities = predict_photo(network, image, mean, std)
         digit, sure = int(probabilities.argmax()), float(probabilities.max())
-        if str(digit) == row["label"].strip():
+        if digit == DIGITS[row["label"]]:
             right[kind] += 1
             doubtful[kind] += is_doubtful(probabilities, notes)
         else:

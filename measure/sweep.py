@@ -7,10 +7,12 @@ after its last finished epoch. Several sweeps may run at once, also of the same 
 """
 
 import argparse
+import re
 import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -202,8 +204,11 @@ def change(text: str) -> tuple[str, object]:
     if name not in types or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=VALUE; settings are {', '.join(types)}")
     value = value_of(value)
-    if types[name] in (int, float) and not isinstance(value, (int, float)):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if types[name] is float and not whole and not (isinstance(value, float) and isfinite(value)):
         raise argparse.ArgumentTypeError(f"{name} is a number, got {value!r}")
+    if types[name] is int and (not whole or value < 1):
+        raise argparse.ArgumentTypeError(f"{name} is a whole number from 1 on, got {value!r}")
     if types[name] is bool and not isinstance(value, bool):
         raise argparse.ArgumentTypeError(f"{name} is True or False, got {value!r}")
     return name, value
@@ -211,8 +216,13 @@ def change(text: str) -> tuple[str, object]:
 
 def seeds_of(text: str) -> range:
     """Returns the seeds that "3" or "0-9" names."""
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text, re.ASCII)
+    seeds = range(int(match[1]), int(match[2] or match[1]) + 1) if match else []
+    if not seeds:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no seed and no range from a seed to a larger one, as in 3 or 0-9"
+        )
+    return seeds
 
 
 def main() -> None:
@@ -234,7 +244,7 @@ def main() -> None:
     if unknown := set(args.recipes) - set(names):
         parser.error(f"no recipe {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     try:
-        torch.zeros(1, device=args.device)
+        torch.zeros(1, device=args.device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         parser.error(f"device {args.device} cannot be used here, take cpu: {str(error).splitlines()[0]}")
     try:

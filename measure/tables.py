@@ -5,13 +5,13 @@ import io
 import re
 import tempfile
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
 from helpers.files import write_whole
 
-DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+NO_TEXT = (b"PK", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")  # how a workbook of Excel or a compressed file begins
 
 
 def read_csv(path: Path, numbers: Collection[str] = ()) -> list[dict[str, str]]:
@@ -24,47 +24,74 @@ def read_csv(path: Path, numbers: Collection[str] = ()) -> list[dict[str, str]]:
         numbers: columns whose cells must be numbers, or empty.
 
     Raises:
-        ValueError: a column has no name or one twice, a row has more cells than there are columns, or a cell is no
-            number where one is needed; the message names the line and the column.
+        ValueError: it is no CSV file, a quote is not closed, a column has no name or one twice, a row has more cells
+            than there are columns, or a cell is no number where one is needed; the message names line and column.
     """
-    text = _decoded(path.read_bytes()).lstrip("\n\r")
-    if text[:4].lower() == "sep=":  # Excel's own line
-        text = text.partition("\n")[2]
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = [name.strip() for name in next(reader, [])]
-    while columns and not columns[-1]:
-        columns.pop()
-    if len(set(columns)) < len(columns) or "" in columns:
-        raise ValueError(f"{path}, line 1: each column needs a name of its own, got {', '.join(columns)}")
-    rows = []
-    for cells in reader:
-        place = f"{path}, line {reader.line_num}"
-        if any(cells[len(columns) :]):
-            raise ValueError(f"{place}: {len(cells)} cells, but there are {len(columns)} columns")
-        row = dict(zip(columns, [*cells, *[""] * len(columns)]))
-        row |= {name: _number(row[name], f"{place}, column {name}") for name in numbers if row.get(name)}
-        rows += [row] if any(map(str.strip, cells)) else []
-    return rows
+    text = _decoded(path)
+    separator = _separator(text)
+    columns, rows = [], []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    while True:
+        place = f"{path}, line {reader.line_num + 1}"
+        try:
+            cells = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return rows
+        except csv.Error as error:
+            raise ValueError(f"{place}: {error}; is a quote not closed there?") from None
+        if not any(cells) or (not columns and SEPARATOR.fullmatch(separator.join(cells))):
+            continue
+        if columns:
+            rows.append(_row(cells, columns, numbers, separator, place))
+            continue
+        columns = cells[: max(i for i, cell in enumerate(cells, start=1) if cell)]
+        wrong = [f"{i} {name!r}" for i, name in enumerate(columns, start=1) if not name or columns.count(name) > 1]
+        if wrong:
+            raise ValueError(f"{place}: each column needs a name of its own, name or delete column {', '.join(wrong)}")
 
 
-def _decoded(data: bytes) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16")
+def _row(cells: list[str], columns: list[str], numbers: Collection[str], separator: str, place: str) -> dict[str, str]:
+    if any(cells[len(columns) :]):
+        raise ValueError(f"{place}: {len(cells)} cells, but there are {len(columns)} columns, {', '.join(columns)}")
+    row = dict(zip(columns, [*cells, *[""] * len(columns)]))
+    return row | {name: _number(row[name], separator, f"{place}, column {name}") for name in numbers if row.get(name)}
+
+
+SEPARATOR = re.compile(r"\"?sep=(.?)\"?", re.IGNORECASE)  # a line of Excel's own
+
+
+def _separator(text: str) -> str:
+    """Returns what most of the first rows are parted by into as many cells as the first one."""
+    lines = [line for line in text.splitlines()[:50] if line.strip()]
+    if lines and (named := SEPARATOR.fullmatch(lines[0].strip())):
+        return named[1] or "\t"
+
+    def fit(separator: str) -> tuple[int, int]:
+        first, *others = (next(csv.reader([line], delimiter=separator)) for line in lines or [""])
+        return sum(len(cells) == len(first) > 1 for cells in others), len(first)
+
+    return max(",;\t", key=fit)
+
+
+def _decoded(path: Path) -> str:
+    data = path.read_bytes()
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:  # what Excel calls CSV without a word of UTF-8
-        return data.decode("cp1252", errors="replace")
+        text = data.decode("cp1252", errors="replace")
+    if data.startswith(NO_TEXT) or "\0" in text:
+        raise ValueError(f"{path} is no CSV file: save the table as CSV, in UTF-8")
+    return text.lstrip("\ufeff")
 
 
-def _number(cell: str, place: str) -> str:
+def _number(cell: str, separator: str, place: str) -> str:
     """Returns a number with a decimal point, whatever it was written with."""
-    cell = cell.strip()
-    cell = cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
-    with suppress(ValueError):
-        float(cell)
-        return cell
-    raise ValueError(f"{place}: {cell!r} is not a number")
+    if separator == "," and re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", cell):
+        raise ValueError(f"{place}: {cell!r} may be {cell.replace(',', '')} or {cell.replace(',', '.')}: write it so")
+    point = cell.replace(",", ".")
+    if not NUMBER.fullmatch(point):
+        raise ValueError(f"{place}: {cell!r} is not a number")
+    return point
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, object]]) -> None:

@@ -391,8 +391,16 @@ def test_only_what_is_missing_comes_from_a_mirror(network, serve, tmp_path, caps
     raw = put(tmp_path, FILES | {LABELS: b"old"})
     assert download.mnist_files(tmp_path) == FILES
     assert asked == [f"/{LABELS}.gz"] and (raw / LABELS).read_bytes() == FILES[LABELS]
-    line = f"MNIST is not complete in {raw} yet: downloading 0.029 MB from {address[7:-1]}, "
+    line = f"{raw / LABELS} is damaged, its SHA-256 is another one; next: 0.029 MB from {address[7:-1]}, "
     assert capsys.readouterr() == (line + "at most 20 s without an answer.\n", "")
+
+
+@pytest.mark.fault("the data folder is a file", "a sentence, before anything is fetched")
+def test_a_data_folder_that_is_a_file_is_named(tmp_path, capsys):
+    (tmp_path / "data").touch()
+    with pytest.raises(NotADirectoryError, match=r"is no folder; name another one: MNIST_DATA=/folder.*data"):
+        download.mnist_files(tmp_path / "data")
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.fault("mirror: 404, 500, login page, cut in the middle", "reason named, next source")

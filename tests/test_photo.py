@@ -3,6 +3,7 @@
 import itertools
 import re
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -115,6 +116,18 @@ def test_pictures_of_people_are_scored_by_kind(digits, tmp_path, monkeypatch, ca
     said = capsys.readouterr().out
     assert re.search(r"good +2 of +2, 0 of them flagged\nwrong +0 of +2", said)
     assert "2.png: 5 read as 1" in said and "9.png: " in said
+    for text, message in (
+        ("File,Label\n 0.png ,7.0\n1.png,02\n", "in all +2 of +2"),
+        ("file;label\r\n0.png;7,0\r\n", "in all +1 of +1"),
+        ("file,label\n0.png,seven\n", "line 2, column label: 'seven' is not a number"),
+        ("file,label\n0.png,12\n", "the label of 0.png is '12', no digit"),
+        ("file,label\n0.png,\n", "the label of 0.png is '', no digit"),
+        ("name,label\n0.png,7\n", "must have the columns file and label, .*; it has name, label"),
+    ):
+        (tmp_path / "labels.csv").write_text(text)
+        with suppress(SystemExit):
+            picture_folder.main()
+        assert re.search(message, "".join(capsys.readouterr()))
     (tmp_path / "labels.csv").unlink()
     with pytest.raises(SystemExit):
         picture_folder.main()

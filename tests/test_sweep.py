@@ -167,6 +167,13 @@ def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
         (["--set", "network=BaselineNet"], "settings are num_epochs, lr, batch_size,"),
         (["--set", "lr"], "not SETTING=VALUE"),
         (["--set", "lr=fast"], "lr is a number, got 'fast'"),
+        (["--set", "lr=True"], "lr is a number, got True"),
+        (["--set", "lr=1e999"], "lr is a number, got inf"),
+        (["--set", "num_epochs=2.5"], "num_epochs is a whole number from 1 on, got 2.5"),
+        (["--set", "num_epochs=0"], "num_epochs is a whole number from 1 on, got 0"),
+        (["--seeds", "105-103"], "no seed and no range from a seed to a larger one, as in 3 or 0-9"),
+        (["--seeds", "1,2"], "no seed and no range"),
+        (["--device", "meta"], "device meta cannot be used here"),
         (["--set", "separable=yes"], "separable is True or False, got 'yes'"),
     ],
 )

@@ -25,9 +25,26 @@ LIBREOFFICE = '"file","label","loss"\n"a.png","7","0,25"\n"ü, b.png","3","-1,5"
         EXCEL.replace("\r\n", ";;\r\n").encode(),  # columns that were once in use
         EXCEL.replace("\r\n", "\r\n;;\r\n").encode(),  # empty rows
         LIBREOFFICE.encode(),
+        LIBREOFFICE.replace('",', '", ').encode(),
+        ('"sep=;"\r\n' + EXCEL).encode(),
+        ("\ufeff" + EXCEL).encode("utf-8-sig"),
+        LIBREOFFICE.replace("\n", ", \n").encode(),
         ("\r\n" + LIBREOFFICE + "\n\n").encode(),
     ],
-    ids=["BOM", "Windows-1252", "sep", "UTF-16 tabs", "empty columns", "empty rows", "quoted", "empty lines"],
+    ids=[
+        "BOM",
+        "Windows-1252",
+        "sep",
+        "UTF-16 tabs",
+        "empty columns",
+        "empty rows",
+        "quoted",
+        "blanks",
+        "quoted sep",
+        "two BOMs",
+        "a blank at the end",
+        "empty lines",
+    ],
 )
 @pytest.mark.fault("a table saved by a spreadsheet", "read as it was")
 def test_tables_of_spreadsheets_are_read(tmp_path, data):
@@ -40,8 +57,21 @@ def test_tables_of_spreadsheets_are_read(tmp_path, data):
     [
         ("label,loss\n7,0.1\n\n3,many\n", "line 4, column loss: 'many' is not a number"),
         ("label,loss\n7,0.1,2\n", "line 2: 3 cells, but there are 2 columns"),
-        ("label,label\n7,3\n", "line 1: each column needs a name of its own"),
-        ("label,,loss\n7,3,1\n", "line 1: each column needs a name of its own"),
+        (
+            "label,label\n7,3\n",
+            "line 1: each column needs a name of its own, name or delete column 1 'label', 2 'label'",
+        ),
+        ("label,,loss\n7,3,1\n", "line 1: each column needs a name of its own, name or delete column 2 ''"),
+        ("\n\nlabel,loss\n7,1,x\n", "line 4: 3 cells, but there are 2 columns, label, loss"),
+        ("sep=,\nlabel,loss\n7,1,x\n", "line 3: 3 cells"),
+        ('label,loss\n"7\n7",1\n"8\n8",many\n', "line 4, column loss"),
+        ('label,loss\n7,"14,986"\n', "line 2, column loss: '14,986' may be 14986 or 14.986: write it so"),
+        ("label,loss\n7,nan\n", "line 2, column loss: 'nan' is not a number"),
+        ("label,loss\n7,1_000\n", "line 2, column loss: '1_000' is not a number"),
+        ('label,loss\n"7,1\n8,1\n', "line 2: .*; is a quote not closed there"),
+        ('label,loss\n"7' + "\n8,1" * 40000, "line 2: .*; is a quote not closed there"),
+        ("PK\3\4", "is no CSV file: save the table as CSV"),
+        ("label\0,loss", "is no CSV file"),
     ],
 )
 @pytest.mark.fault("a table with a wrong cell", "error names line and column")
@@ -49,6 +79,11 @@ def test_what_is_wrong_is_named(tmp_path, text, message):
     (tmp_path / "table.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         tables.read_csv(tmp_path / "table.csv", ["loss"])
+
+
+def test_a_separator_parts_the_rows_and_not_the_names(tmp_path):
+    (tmp_path / "table.csv").write_text("file,label,a remark; or two; or three; or four\na.png,7,x\nb.png,3,y; z\n")
+    assert [row["label"] for row in tables.read_csv(tmp_path / "table.csv")] == ["7", "3"]
 
 
 def test_cells_that_are_missing_at_the_end_are_empty(tmp_path):
