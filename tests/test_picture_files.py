@@ -53,6 +53,11 @@ def test_bytes_and_open_files_are_read(picture, tmp_path):
         (Image.fromarray(np.linspace(-1, 1, 900, dtype=np.float32).reshape(30, 30)), "float32 from -1 to 1"),
         (Image.fromarray(np.full((30, 30), np.nan, np.float32)), "float32 from nan to nan"),
         (np.full((9, 9), -3), "from -3 to -3"),
+        (Image.new("RGB", (0, 5)), "the picture has 0 x 5 pixels"),
+        (io.StringIO("seven"), "cannot be read, open it with 'rb'"),
+        ([[1, 2], [3]], "an array of numbers, one alone; got list"),
+        (["a.png", "b.png"], "an array of numbers, got list of <U5"),
+        ("", "the path of the picture is empty"),
         (np.full((9, 9), 70000), "whole numbers from 0 to 65535"),
     ],
     ids=lambda value: str(value)[:20],
@@ -66,8 +71,30 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(source, message):
 
 def test_heic_is_told_by_its_content(tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
-    with pytest.raises(ValueError, match=r"photo\.jpg is (HEIC: pip install pillow-heif|damaged)"):
+    with pytest.raises(ValueError, match=r"photo\.jpg is (HEIC: pip install pillow-heif|cannot be read)"):
         read_digit(tmp_path / "photo.jpg")
+
+
+def test_one_picture_in_any_layout_is_read(picture):
+    expected = read_digit(picture)
+    gray, color = picture[..., None], np.repeat(picture[..., None], 3, axis=2)
+    for same in (gray, gray.transpose(2, 0, 1), gray[None], color.transpose(2, 0, 1), picture.astype(float)):
+        assert torch.equal(read_digit(same), expected)
+    tensor = (torch.from_numpy(color).permute(2, 0, 1) / 255).requires_grad_()
+    assert torch.equal(read_digit(tensor), expected) and torch.equal(read_digit(picture / 255 * 1.0000001), expected)
+
+
+def test_a_file_that_is_not_there_and_one_in_the_home_folder(picture, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"there is no such file, seen from .*no\.png"):
+        read_digit("no.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    Image.fromarray(picture).save(tmp_path / "seven.png")
+    assert torch.equal(read_digit("~/seven.png"), read_digit(picture))
+    opened = Image.open(tmp_path / "seven.png")
+    opened.close()
+    with pytest.raises(ValueError, match="it may be closed"):
+        read_digit(opened)
 
 
 def test_one_not_a_number_among_floats_is_refused(picture):

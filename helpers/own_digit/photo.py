@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from errno import ENOENT
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -21,6 +22,7 @@ from helpers.own_digit.scribble import VIEWS, is_scribble, trained_scribble_net,
 BOX, FIELD, CENTER = 20, 28, 14  # pixels: MNIST's box for the digit, its image, and where its mass has its center
 SIDE = 400  # pixels: larger pictures are made smaller first
 LARGEST = 2**28  # pixels of a file: its bytes may claim any number
+ROUNDING = 0.001  # by which floats may leave the range from 0 to 1
 WHITES = (1, 255, 1023, 4095, 16383, 65535)  # of whole numbers: 16 bits often hold 10, 12 or 14
 ORIENTATION = 0x0112  # of EXIF
 PEN = 1.75  # pixels of 20: thinner strokes are made as wide as this; MNIST's are 2 to 4 wide
@@ -103,9 +105,17 @@ def _shrunk(picture: Picture) -> Image.Image:
     if isinstance(picture, (str, os.PathLike, bytes, bytearray)) or hasattr(picture, "read"):
         picture = _opened(*_content(picture))
     is_image = isinstance(picture, Image.Image)
-    if not is_image:
+    if is_image:
+        try:
+            picture.load()
+            picture = picture.convert("LA") if picture.mode == "La" else picture
+        except (OSError, SyntaxError, ValueError) as error:  # it was opened, and not read yet
+            raise ValueError(f"the picture cannot be read, it may be closed, or its end missing: {error}") from error
+    else:
         picture = _checked(picture)
     width, height = picture.size if is_image else picture.shape[1::-1]
+    if not width or not height:
+        raise ValueError(f"the picture has {width} x {height} pixels")
     factor = max(1, max(height, width) // (2 * SIDE))
     tops = range(0, height, 32 * factor)
 
@@ -130,20 +140,31 @@ def _white(bands: Iterator[ndarray], is_image: bool) -> int:
     Raises:
         ValueError: values are negative, too large, or not finite.
     """
-    lows, highs, kinds = zip(*((band.min(), band.max(), band.dtype) for band in bands))
+    found = ((band.min(), band.max(), band.dtype, np.array_equal(band, np.rint(band))) for band in bands)
+    lows, highs, kinds, are_whole = zip(*found)
     low, high = np.min(lows), np.max(highs)
-    whites = (1,) if kinds[0].kind == "f" and not is_image else WHITES
-    if low >= 0 and high <= whites[-1]:  # neither holds for NaN
-        return next(white for white in whites if high <= white)
+    whites = WHITES if is_image or all(are_whole) else (1,)
+    if low >= -ROUNDING and high <= whites[-1] + ROUNDING:  # neither holds for NaN
+        return next(white for white in whites if high <= white + ROUNDING)
     expected = "values from 0 to 1, or whole numbers from 0 to 65535"
-    raise ValueError(f"a picture has {expected}; these are {kinds[0]} from {low:g} to {high:g}")
+    raise ValueError(f"a picture has {expected}; these are {kinds[0]} from {low:.7g} to {high:.7g}: scale them")
 
 
-def _checked(picture: Sequence | ndarray) -> ndarray:
-    array = np.asarray(picture)
+def _checked(picture: Sequence | ndarray | Tensor) -> ndarray:
+    """Returns a picture as an array; channels may come first, and axes of one picture or one channel go."""
+    kinds = "a picture is the path or the bytes of a file, a PIL image, or an array of numbers"
+    try:
+        tensor = picture.detach().cpu() if isinstance(picture, Tensor) else picture
+        array = np.asarray(tensor.float() if isinstance(tensor, Tensor) and tensor.is_floating_point() else tensor)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{kinds}, one alone; got {type(picture).__name__} ({error})"[:300]) from error
     if array.dtype.kind not in "buif":
-        kinds = "the path or the bytes of a file, a PIL image, or an array of numbers"
-        raise ValueError(f"a picture is {kinds}, got {type(picture).__name__}")
+        raise ValueError(f"{kinds}, got {type(picture).__name__} of {array.dtype}")
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim == 3 and array.shape[0] in (3, 4) and array.shape[2] not in (3, 4):
+        array = np.moveaxis(array, 0, 2)
+    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or array.size == 0:
         raise ValueError(f"a picture has the shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}")
     return array
@@ -159,9 +180,15 @@ def _content(source: str | os.PathLike | bytes | BinaryIO) -> tuple[bytes, str]:
     if isinstance(source, (bytes, bytearray)):
         return bytes(source), "the picture"
     if hasattr(source, "read"):
-        source.seek(0)  # whoever has just written it stands at its end
-        return source.read(), "the picture"
-    name = os.fspath(source)
+        try:
+            if hasattr(source, "seek"):
+                source.seek(0)  # whoever has just written it stands at its end
+            return bytes(source.read()), "the picture"
+        except (OSError, TypeError, ValueError) as error:  # closed, write-only, or text
+            raise ValueError(f"the open file cannot be read, open it with 'rb': {error}") from error
+    name = os.path.expanduser(os.fspath(source))
+    if not name:
+        raise ValueError("the path of the picture is empty")
     if "://" in name or name.startswith("data:"):
         raise ValueError(f"{name[:60]} is no file but an address: download the picture, and give the file's path")
     if os.path.isdir(name):
@@ -169,7 +196,7 @@ def _content(source: str | os.PathLike | bytes | BinaryIO) -> tuple[bytes, str]:
     try:
         return Path(name).read_bytes(), name
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(ENOENT, f"there is no such file, seen from {os.getcwd()}", name) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{name[:60]} cannot be opened, give the path of a file that can: {error}"[:300]) from error
 
@@ -197,7 +224,7 @@ def _opened(content: bytes, name: str) -> Image.Image:
         what = "is no picture that PIL can read" if content else "is empty"
         raise ValueError(f"{name} {what}: give it a JPEG or PNG file") from error
     except (OSError, SyntaxError, ValueError) as error:  # pillow-heif raises ValueError
-        raise ValueError(f"{name} is damaged, its end may be missing: {error}") from error
+        raise ValueError(f"{name} cannot be read, it may be damaged, or its end missing: {error}") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     return picture
