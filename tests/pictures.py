@@ -299,6 +299,33 @@ def cell_of_a_table(digit, rng):
     return photo(ink, np.ones(ink.shape), rng, noise=1)
 
 
+def ring_around(digit, rng):
+    """Drawn by hand or printed: an ellipse, with the digit inside."""
+    ink = line(digit, 150, rng.uniform(8, 16))
+    sheet = Image.new("L", (400, 400))
+    x, y = 0.5 * np.hypot(*ink.shape) * rng.uniform(1.15, 1.4, 2)
+    middle = rng.uniform(180, 220)
+    box = (middle - x, middle - y, middle + x, middle + y)
+    ImageDraw.Draw(sheet).ellipse(box, outline=255, width=int(rng.integers(4, 14)))
+    ring = np.asarray(sheet, float) / 255
+    top, left = (round(middle - side / 2) for side in ink.shape)
+    ring[top : top + ink.shape[0], left : left + ink.shape[1]] += ink
+    return photo(ring.clip(0, 1), 1 - 0.3 * _ramp(400, rng, 0.3), rng)
+
+
+def bars_beside(digit, rng):
+    """A photo as a screen or a video shows it: with bars of one color along two sides."""
+    paper = photo(written(digit, rng, 300), 1 - 0.3 * _ramp(300, rng, 0.3), rng)
+    bar, color = int(rng.integers(40, 260)), int(rng.integers(0, 60))
+    sides = ((bar, bar), (0, 0), (0, 0))
+    return np.pad(paper, np.roll(sides, rng.integers(2), axis=0), constant_values=color)
+
+
+def dithered(digit, rng):
+    """Of black and white dots."""
+    return Image.fromarray(photo(written(digit, rng, 320), np.full((320, 320), rng.uniform(0.8, 1)), rng)).convert("1")
+
+
 def empty(digit, rng):
     y, x = _grid(400)
     lights = [1 - 0.6 * _ramp(400, rng, 0.2), 1 - 0.5 * _ramp(400, rng, 0.01), np.ones((400, 400))]
@@ -364,6 +391,9 @@ DAMAGED = [
     pen_lifted_at_border,
     tight_crop,
     cell_of_a_table,
+    ring_around,
+    bars_beside,
+    dithered,
 ]
 DOUBTFUL = (empty, two_digits, cut_off, scribble)
 

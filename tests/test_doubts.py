@@ -97,6 +97,7 @@ def test_images_are_doubted_as_photos_are(mnist):
         ([DIGITS[5][0][1:], [(0.25, -0.1), (0.9, -0.12)]], []),  # its upper stroke, apart
         ([[(0, 0), (0, 1)], [(0.6, 0), (0.6, 1)]], [f"{TWO}: draw one alone."]),
         ([*DIGITS[3], [(1.5, 0.2), (1.5, 0.7)]], [f"{MARK}."]),
+        ([*DIGITS[3], [(2.2, 0.2), (2.2, 0.7)]], []),  # farther away than the digit is long
         ([*DIGITS[3], [(1.2, 0.9), (1.2, 0.92)]], []),  # a full stop
         ([[(x / 20, (x % 2) * 0.4) for x in range(20)], [(0, 0.2), (1, 0.2)]], []),  # strokes that cross
     ],

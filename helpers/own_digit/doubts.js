@@ -68,7 +68,10 @@ Object.assign(mnist, (() => {
       digit = measured([digit, ...joined].flatMap((part) => part.points));
     }
     if (rest.some((part) => part.height > 0.6 * digit.height && part.ink > 0.25 * digit.ink)) return [mnist.rules.two];
-    return rest.some((part) => part.size > 0.3 * digit.size && part.ink > 0.15 * digit.ink) ? [mnist.rules.mark] : [];
+    const isNear = ({top, bottom, left, right}) => digit.size
+      > Math.max(top - digit.bottom, digit.top - bottom, left - digit.right, digit.left - right);
+    const isMark = (part) => part.size > 0.3 * digit.size && part.ink > (isNear(part) ? 0.15 : 0.5) * digit.ink;
+    return rest.some(isMark) ? [mnist.rules.mark] : [];
   }
 
   // A sentence for each thing that makes the drawing doubtful; the score is above 0 if it looks like no digit.

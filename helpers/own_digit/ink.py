@@ -26,6 +26,7 @@ def find_sheet(color: ndarray) -> ndarray:
 
     What lies in the corners of the part, beside a card that is turned, becomes paper.
     """
+    color = _without_bars(color)
     for inside in _panels(color):
         rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
         box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -148,7 +149,7 @@ def _above_noise(ink: ndarray) -> ndarray:
 
 
 def _without_frames(strokes: ndarray, faint: ndarray) -> ndarray:
-    """Takes away boxes around something."""
+    """Takes away boxes and rings around something."""
     labels = label(faint, connectivity=2)
     parts = regionprops(labels)
     height, width = strokes.shape
@@ -161,7 +162,15 @@ def _without_frames(strokes: ndarray, faint: ndarray) -> ndarray:
         middles = [other.centroid for other in parts if other is not part and size(other) > 0.15 * size(part)]
         return any(top < y < bottom and left < x < right for y, x in middles)
 
-    return strokes & ~np.isin(labels, [part.label for part in parts if is_frame(part)])
+    def is_ring(part) -> bool:
+        top, left, bottom, right = part.bbox
+        if size(part) < 0.3 * min(height, width):
+            return False
+        holes = np.pad(part.image_filled & ~part.image, ((top, height - bottom), (left, width - right)))
+        inside = (other for other in parts if other is not part and size(other) > 0.35 * size(part))
+        return any(holes[tuple(other.coords.T)].all() for other in inside)
+
+    return strokes & ~np.isin(labels, [part.label for part in parts if is_frame(part) or is_ring(part)])
 
 
 def _without_lines(ink: ndarray, strokes: ndarray, faint: ndarray) -> ndarray:
@@ -244,6 +253,21 @@ def _panels(color: ndarray) -> Iterator[ndarray]:
                     region[top:bottom, left:right] = part.image_filled
                     if _is_sharp(gray[..., 0], region):
                         yield ndimage.binary_erosion(region, iterations=3)
+
+
+def _without_bars(color: ndarray) -> ndarray:
+    """Returns the picture without bars of one color along two opposite sides, such as a screen adds to a photo."""
+    for _ in range(2):  # columns, then rows
+        color = color.transpose(1, 0, 2)
+        bar = np.median(color[0], axis=0)
+        beside = np.flatnonzero((np.abs(color - bar) > 12).any(axis=(1, 2)))
+        if beside.size and beside[0] > 0 and beside[-1] < len(color) - 1:
+            inside = color[beside[0] + 2 : beside[-1] - 1]  # edges are blurred
+            # Beside a digit there is paper as well; beside a photo there is none of the bar's color.
+            if len(inside) > 0.25 * len(color) and len(color) >= SMALL:
+                others = [(np.abs(line - bar).max(axis=1) > 40).mean() for line in (inside[0], inside[-1])]
+                color = inside if min(others) > 0.95 else color
+    return color
 
 
 def _middle(values: ndarray) -> float:

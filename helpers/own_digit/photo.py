@@ -94,7 +94,16 @@ def to_color(picture: Picture) -> ndarray:
         size = " x ".join(map(str, color.shape[1::-1]))
         raise ValueError(f"no digit found: the picture is too narrow for one, {size} pixels when it has {SIDE} at most")
     # Sensors are noisy; small pictures are drawn or made smaller, and have no pixel to lose.
-    return color if max(color.shape[:2]) < 100 else ndimage.gaussian_filter(color, (0.7, 0.7, 0))
+    blur = 0 if max(color.shape[:2]) < 100 else 1.5 if _is_dithered(color) else 0.7
+    return ndimage.gaussian_filter(color, (blur, blur, 0)) if blur else color
+
+
+def _is_dithered(color: ndarray) -> bool:
+    """Tells whether a picture has two values alone, and grays made of dots of them."""
+    dots = color[..., 0] > color[..., 0].mean()
+    inner = dots[1:-1, 1:-1]
+    alone = [inner != beside for beside in (dots[:-2, 1:-1], dots[2:, 1:-1], dots[1:-1, :-2], dots[1:-1, 2:])]
+    return len(np.unique(color)) == 2 and np.all(alone, axis=0).mean() > 0.02
 
 
 def _shrunk(picture: Picture) -> Image.Image:
@@ -301,7 +310,10 @@ def _beside(chosen: list, others: list) -> list[str]:
     others = [part for part in others if part.intensity_mean > 0.5 * chosen[0].intensity_mean]
     if any(part.bbox[2] - part.bbox[0] > 0.6 * (bottom - top) and part.area > 0.25 * area for part in others):
         return [f"{TWO}: the one that stands out was read. Take a picture of one alone."]
-    if any(size(part) > 0.3 * max(bottom - top, right - left) and part.area > 0.15 * area for part in others):
+    longer = max(bottom - top, right - left)
+    others = [part for part in others if size(part) > 0.3 * longer and part.area > 0.15 * area]
+    gaps = [max(x.bbox[0] - bottom, top - x.bbox[2], x.bbox[1] - right, left - x.bbox[3]) for x in others]
+    if any(gap < longer or part.area > 0.5 * area for gap, part in zip(gaps, others)):
         return [f"{MARK}: it was left out."]
     return []
 
