@@ -13,7 +13,7 @@ PADDED, UNPADDED, POINT = "convolutions with padding", "convolutions without pad
 NORM, DROPOUT = "batch norm", "dropout"
 TWICE, NEAR, HEAD = "max pooling twice", "max pooling not near the output", "global average pooling or FC"
 STUCK, BORDER, BIAS = "random in eval mode, too", "1x1 convolution with padding", "bias before batch norm"
-BATCH = "batch norm of the batch in eval mode"
+BATCH = "batch norm of the batch alone"
 LINES = {PADDED, UNPADDED, POINT, NORM, DROPOUT, TWICE, NEAR, HEAD}
 FIELDS = [3, 4, 8, 10, 18, 18]  # of the body below
 

@@ -136,7 +136,7 @@ def times(count: int) -> str:
 
 def _head(record: Trace, seen_by: dict[Call, View]) -> Line:
     """Says how the network comes from maps to logits."""
-    view = view_of_output = seen_by.get(record.output, View())
+    view = seen_by.get(record.output, View())
     last = _source(record.output, (*UNCHANGED, *LAST))
     linear = sum(_is_fully_connected(call, seen_by) for call in without_gates(record, seen_by))
     linear += view.unknown != "" and linear == 0 and last.kind == "linear" and last.tensor.ndim == 2
@@ -145,12 +145,11 @@ def _head(record: Trace, seen_by: dict[Call, View]) -> Line:
     reasons = [f"not followed: {view.unknown}"] if view.unknown and not view.ends else []
     reasons += [WHOLE[end.kind].format(*(axis.kernel for axis in seen_by[end].axes)) for end in ends]
     reasons += [f"{linear} fully connected"] if linear else []
-    for call, view in seen_by.items():
-        if call.kind == "avg_pool2d" and call.tensor.shape[-1] == 1 and not view.seen:
-            side, size = view.axes[0].kernel, call.inputs[0].tensor.shape[-1]
+    for call, sight in seen_by.items():
+        if call.kind == "avg_pool2d" and call.tensor.shape[-1] == 1 and not sight.seen:
+            side, size = sight.axes[0].kernel, call.inputs[0].tensor.shape[-1]
             reasons += [f"{call.name} averages {side}x{side} of {size}x{size} pixels: AdaptiveAvgPool2d(1) takes all"]
-    is_unknown = view_of_output.unknown and not view_of_output.ends
-    verdict = None if is_unknown and not passed else passed
+    verdict = passed or (None if view.unknown and not view.ends else False)
     return Line("global average pooling or FC", verdict, "; ".join(reasons) or "neither")
 
 
@@ -175,11 +174,7 @@ def _advice(training: Trace, evaluation: Trace, padded_points: list[Call]) -> It
     saved = sum({id(bias): bias.numel() for bias in (call.arguments["bias"] for call in biased)}.values())
     for criterion, calls, advice in (
         ("random in eval mode, too", stuck, "give it training=self.training, or take nn.Dropout"),
-        (
-            "batch norm of the batch in eval mode",
-            batched,
-            "the others in it change an image's logits",
-        ),
+        ("batch norm of the batch alone", batched, "in eval mode, too, the other images change the logits"),
         ("1x1 convolution with padding", padded_points, "it adds a border without any image"),
         ("bias before batch norm", biased, f"the norm takes it away, bias=False saves {saved:,}"),
     ):

@@ -22,8 +22,8 @@ HARMLESS |= {"torch.cuda.is_available", "torch.backends.mps.is_available", "torc
 def load(file: str, expression: str, left_out: list[str]) -> object:
     """Returns the value of an expression in terms of what a `.py` file or notebook defines.
 
-    Its imports, definitions and assignments without effects are run, and nothing else; that is their decorators,
-    defaults and class bodies, too, and whole files that are imported.
+    Its imports, definitions, and assignments that have no effects or that the expression needs are run; that is their
+    decorators, defaults and class bodies, too, and whole files that are imported.
 
     Args:
         left_out: receives a line for each statement that was not run, or failed.

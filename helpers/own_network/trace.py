@@ -207,11 +207,11 @@ def _explanation(error: Exception, name: str, module: nn.Module, given: Any, bat
     shape = next((tuple(x.shape) for x in _tensors(given)), ())
     layer = f"layer {name}, {module}," if name else "the network"
     advice = ""
-    if name and shape and shape[0] != batch:
-        return f"{layer} gets {shape} of {batch} images: keep their number first, as in view(len(x), -1) ({error})"
     for argument, dim in (("in_channels", 1), ("num_features", 1), ("in_features", -1)):
         if len(shape) > 1 and getattr(module, argument, shape[dim]) != shape[dim]:
             advice = f"; give it {argument}={shape[dim]}"
-            if argument == "in_features" and len(shape) > 2:
+            if argument == "in_features" and shape[0] != batch:
+                advice = f"; keep the number of images, here {batch}, first, as view(len(x), -1) does"
+            elif argument == "in_features" and len(shape) > 2:
                 advice = f"; flatten its input, and give it in_features={prod(shape[1:])}"
     return f"{layer} fails on an input of shape {shape}: {error}{advice}"
