@@ -13,6 +13,7 @@ from skimage.measure._regionprops import RegionProperties
 
 from helpers.own_digit import photo
 from helpers.own_digit.photo import read_digit, read_photo
+from tests import pictures
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +178,4 @@ def test_a_panel_up_to_the_border_gives_no_warning(picture):
         for width in (1, 2, 3):
             framed = np.pad(picture, width)
             assert read_digit(framed).shape == (28, 28)
+        read_digit(pictures.pictures(pictures.frame, 12)[-1])  # its frame fills nearly all of it

@@ -286,6 +286,8 @@ def _is_sharp(gray: ndarray, region: ndarray) -> bool:
     """Tells whether the region is of one color up to its edge, and from right beyond it all is of another one."""
     outer = ndimage.binary_dilation(region, iterations=4) & ~ndimage.binary_dilation(region, iterations=2)
     inner = ndimage.binary_erosion(region, iterations=3) & ~ndimage.binary_erosion(region, iterations=5)
+    if not outer.any():  # it fills the picture
+        return False
     inside, outside, near, far = (np.median(gray[place]) for place in (inner, outer, region, ~region))
     step = abs(outside - inside)
     return bool(step > 20 and abs(near - inside) < 0.3 * step and abs(far - outside) < 0.5 * step)
