@@ -174,6 +174,13 @@ def test_the_line_that_says_why_a_name_is_missing_is_quoted(tmp_path):
     assert error.endswith("(line 1: class Net(Missing): name 'Missing' is not defined)")
 
 
+def test_a_cell_that_is_no_python_leaves_the_others(tmp_path):
+    cells = [nbformat.v4.new_code_cell(source) for source in ("A = 1\nB = = 2", "C = 3")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "work.ipynb")
+    assert load(str(tmp_path / "work.ipynb"), "C", left_out := []) == 3
+    assert left_out == ["code cell 1, line 2: invalid syntax: B = = 2; so nothing of the cell is run"]
+
+
 def test_a_cell_that_writes_a_file_is_read(tmp_path):
     cell = nbformat.v4.new_code_cell("%%writefile net.py\nSIZE = 3\n")
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "work.ipynb")

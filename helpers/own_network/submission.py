@@ -77,9 +77,8 @@ def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str
         try:
             statements = ast.parse(source).body
         except SyntaxError as error:
-            rest = "; the rest of the cell" if where else "; so nothing of the file"
             line = f"{where}line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
-            left_out.append(f"{line}{rest} is run")
+            left_out.append(f"{line}; so nothing of the {'cell' if where else 'file'} is run")
             continue
         for node in statements:
             place = f"{where}line {node.lineno}"
