@@ -87,6 +87,13 @@ def test_doubtful_pictures_are_called_so(network, kind):
     assert all(doubts)
 
 
+@pytest.mark.parametrize(("gap", "notes"), [(60, ["There is a mark beside the digit: it was left out."]), (330, [])])
+def test_a_small_mark_far_away_is_no_doubt(digits, gap, notes):
+    picture = np.pad(enlarge(digits[0], 10), ((60, 60), (60, 500)))
+    picture[150:230, 280 + gap : 300 + gap] = 255
+    assert read_photo(255 - picture).notes == notes
+
+
 def test_scribbles_are_told_from_digits(mnist, monkeypatch):
     digits, drawn = mnist[1].images[:300], train_scribble.others(5, seed=2)
     assert sum(map(is_scribble, digits)) <= 3 and sum(map(is_scribble, drawn)) >= 28
