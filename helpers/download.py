@@ -64,12 +64,11 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
         RuntimeError: a file is missing or damaged and no source gave a good one.
         OSError: the folder cannot be read or written.
     """
-    raw = data_root(root) / "MNIST" / "raw"
-    if data_root(root).exists() and not data_root(root).is_dir():
-        raise NotADirectoryError(
-            ENOTDIR, f"is no folder; name another one: {DATA_VARIABLE}=/folder", str(data_root(root))
-        )
-    files = {name: data for name in SHA256 if (data := _found(data_root(root), name))}
+    folder = data_root(root)
+    raw = folder / "MNIST" / "raw"
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(ENOTDIR, f"is no folder; name another one: {DATA_VARIABLE}=/folder", str(folder))
+    files = {name: data for name in SHA256 if (data := _found(folder, name))}
     missing = [name for name in SHA256 if name not in files]
     reasons = [f"{raw / name} is damaged, its SHA-256 is another one" for name in missing if (raw / name).exists()]
     for title, size, source in _sources(missing) if missing else []:

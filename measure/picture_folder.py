@@ -12,11 +12,6 @@ from helpers.own_digit.photo import is_doubtful, predict_photo, read_photo
 from measure.tables import read_csv
 from measure.weights import trained
 
-# What a label may look like; spreadsheets write whole numbers as 7.0, too.
-DIGITS = {
-    text: digit for digit in range(10) for text in (f"{digit}", f"0{digit}", f"{digit}.", f"{digit}.0", f"{digit}.00")
-}
-
 
 def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]]:
     """Returns by kind how many pictures there are, are read correctly, and are flagged though correct; and the errors.
@@ -27,12 +22,12 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
     path = folder / "labels.csv"
     if not path.is_file():
         raise ValueError(f"{path} is missing: it names each picture and its digit, in the columns file and label")
-    rows = [{name.lower(): cell for name, cell in row.items()} for row in read_csv(path, ["label", "Label", "LABEL"])]
+    rows = [{name.lower(): cell for name, cell in row.items()} for row in read_csv(path, ["label"])]
     if not rows or not {"file", "label"} <= rows[0].keys():
         found = f"it has {', '.join(rows[0])}" if rows else "it has no rows"
         raise ValueError(f"{path} must have the columns file and label, and a row for each picture; {found}")
     for row in rows:
-        if row["label"] not in DIGITS:
+        if not row["label"] or float(row["label"]) not in range(10):
             raise ValueError(
                 f"{path}: the label of {row['file'] or 'a row without a file'} is {row['label']!r}, no digit"
             )
@@ -48,7 +43,7 @@ def score(folder: Path, name: str) -> tuple[Counter, Counter, Counter, list[str]
             continue
         probabilities = predict_photo(network, image, mean, std)
         digit, sure = int(probabilities.argmax()), float(probabilities.max())
-        if digit == DIGITS[row["label"]]:
+        if digit == float(row["label"]):
             right[kind] += 1
             doubtful[kind] += is_doubtful(probabilities, notes)
         else:

@@ -21,7 +21,7 @@ def read_csv(path: Path, numbers: Collection[str] = ()) -> list[dict[str, str]]:
     Windows-1252, with a byte-order mark or not.
 
     Args:
-        numbers: columns whose cells must be numbers, or empty.
+        numbers: columns, in small letters, whose cells must be numbers, or empty.
 
     Raises:
         ValueError: it is no CSV file, a quote is not closed, a column has no name or one twice, a row has more cells
@@ -54,7 +54,11 @@ def _row(cells: list[str], columns: list[str], numbers: Collection[str], separat
     if any(cells[len(columns) :]):
         raise ValueError(f"{place}: {len(cells)} cells, but there are {len(columns)} columns, {', '.join(columns)}")
     row = dict(zip(columns, [*cells, *[""] * len(columns)]))
-    return row | {name: _number(row[name], separator, f"{place}, column {name}") for name in numbers if row.get(name)}
+    return row | {
+        name: _number(row[name], separator, f"{place}, column {name}")
+        for name in columns
+        if name.lower() in numbers and row[name]
+    }
 
 
 SEPARATOR = re.compile(r"\"?sep=(.?)\"?", re.IGNORECASE)  # a line of Excel's own

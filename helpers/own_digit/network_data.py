@@ -72,7 +72,7 @@ def data_of(record: Trace, mean: float, std: float) -> dict[str, object]:
     if record.output not in seen_by:
         raise ValueError(f"{_name(record.output)} does not come from the image")
     needed = _leading_to(_without_softmax(record.output, seen_by), seen_by)
-    if chance := [call for call in record.calls if call.is_random or call.kind == "dropout"]:
+    if chance := [call for call in record.calls if call.is_random]:
         raise ValueError(f"{_name(chance[0])} is random in eval mode, too: give it training=self.training")
     if record.read:
         reason = "a number is read out of its values, as by item() or in an if, which another image may change"
@@ -138,8 +138,7 @@ def _pair(value: int | list[int]) -> list[int]:
 
 def _layers(call: Call, inputs: list[Call], module: nn.Module | None) -> list[dict[str, object]]:
     """Returns what a call does, as layers of network.js in a row. The module says whether its filters are shared."""
-    is_scaled = call.kind == "linear" and (call.arguments.get("beta", 1), call.arguments.get("alpha", 1)) != (1, 1)
-    if is_scaled:
+    if call.kind == "linear" and any(call.arguments.get(factor, 1) != 1 for factor in ("beta", "alpha")):
         raise ValueError(f"{_name(call)} has a factor, beta or alpha, which the pad does not know")
     layers = _products(call, inputs)
     if layers is None and len(inputs) > 1:

@@ -34,7 +34,7 @@ DARK, MOST, EULER = 100, 240, -2  # what counts as ink; more ink, or parts less 
 TWO, MARK = "There is more than one digit", "There is a mark beside the digit"
 STROKES, NONE = "There are more strokes than a digit has.", "It does not look like a digit."
 
-Picture = str | os.PathLike | bytes | BinaryIO | Image.Image | ndarray
+Picture = str | os.PathLike | bytes | BinaryIO | Image.Image | ndarray | Tensor
 
 
 class Reading(NamedTuple):
@@ -53,7 +53,8 @@ def read_digit(picture: Picture) -> Tensor:
 
     Args:
         picture: ink on paper, dark on light or light on dark: the path of a file, its bytes, an open file, a
-            PIL image, or an array (H, W) or (H, W, 3 or 4) of whole numbers, or of floats from 0 to 1.
+            PIL image, or an array or tensor (H, W), (H, W, 3 or 4) or (3 or 4, H, W) of whole numbers, or of floats
+            from 0 to 1.
 
     Returns:
         uint8 (28, 28), the ink light.
@@ -163,8 +164,10 @@ def _checked(picture: Sequence | ndarray | Tensor) -> ndarray:
     """Returns a picture as an array; channels may come first, and axes of one picture or one channel go."""
     kinds = "a picture is the path or the bytes of a file, a PIL image, or an array of numbers"
     try:
-        tensor = picture.detach().cpu() if isinstance(picture, Tensor) else picture
-        array = np.asarray(tensor.float() if isinstance(tensor, Tensor) and tensor.is_floating_point() else tensor)
+        if isinstance(picture, Tensor):
+            picture = picture.detach().cpu()
+            picture = picture.float() if picture.is_floating_point() else picture
+        array = np.asarray(picture)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{kinds}, one alone; got {type(picture).__name__} ({error})"[:300]) from error
     if array.dtype.kind not in "buif":

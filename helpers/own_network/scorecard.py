@@ -166,7 +166,7 @@ def _advice(training: Trace, evaluation: Trace, padded_points: list[Call]) -> It
     last = _source(training.output, UNCHANGED)
     if last.kind in LAST:
         yield Line(f"{last.kind} on the logits", None, LAST[last.kind])
-    stuck = [call for call in evaluation.calls if call.kind == "dropout" or call.is_random]
+    stuck = [call for call in evaluation.calls if call.is_random]
     batched = [call for call in evaluation.calls if call.kind == "batch_norm" and call.arguments.get("training")]
     normed = [_source(x.inputs[0], (*UNCHANGED, "max_pool2d")) for x in training.calls if x.kind == "batch_norm"]
     biased = [call for call in normed if call.kind == "conv" and call.arguments["bias"] is not None]

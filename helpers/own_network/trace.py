@@ -43,9 +43,9 @@ class Call:
 
     @property
     def is_random(self) -> bool:
-        """Tells whether it draws random numbers; attention and RReLU only may."""
-        tags = getattr(self.operator, "tags", ())
-        return torch.Tag.nondeterministic_seeded in tags and not self.kind.startswith(("scaled_dot", "rrelu"))
+        """Tells whether it draws random numbers, as dropout that is on; attention and RReLU only may."""
+        is_seeded = torch.Tag.nondeterministic_seeded in getattr(self.operator, "tags", ())
+        return self.kind == "dropout" or (is_seeded and not self.kind.startswith(("scaled_dot", "rrelu")))
 
     def again(self, values: dict[int, Tensor]) -> list[Tensor]:
         """Returns what the operator makes of other values, by the ids of the tensors in whose place they are."""
