@@ -122,7 +122,7 @@ FAST = {"stages": (((16, 5),), (16, 24), (24, 32)), "activation": "SiLU", "label
 ALL_RECIPES = RECIPES | {
     # The lesson's network, as it is, when more time and a wider augmentation are allowed.
     "lesson_longer": replace(RECIPES["lesson"], num_epochs=18, degrees=10, shift=1.5, scale=0.15, shear=8),
-    # The lesson's network, trained as the records are.
+    # The lesson's network without its dropout, trained as the records are.
     "lesson_muon": ConvNetRecipe(
         stages=(((8, 4),), (16, 16), (16, 24, 24)), **SHORT | STRONG | {"num_epochs": 5, "fade": 2, "bend": 1.2}
     ),
