@@ -329,7 +329,8 @@ def activated(*activations: nn.Module) -> Network:
 
 
 def compiled() -> nn.Module:
-    return torch.compile(nn.Sequential(body(), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    network = nn.Sequential(body(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return torch.compile(network, backend="eager")  # the usual one takes a C++ compiler and 20 s
 
 
 NETWORKS = {

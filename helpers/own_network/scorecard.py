@@ -96,9 +96,7 @@ def grade_techniques(model: nn.Module, input_size: int = 28) -> list[Line]:
     # Neither what makes factors for a map nor what comes after the whole map was seen refines a pooling's choice.
     refining = [call for call in without_gates(evaluation, seen_by) & set(convs) if not _has_seen_all(call, seen_by)]
     after = [call in pools for call in reversed(seen_by) if call in [*refining, *pools]].index(True) if pools else 2
-    near = (
-        f"{after} convolution{'s' * (after != 1)} after the last one, asked 2" if pools else "there is none, see above"
-    )
+    near = f"{after} convolution{'s' * (after != 1)} after the last one, asked 2" if pools else "there is none"
     return [
         Line("convolutions with padding", any(wide), f"{wide.count(True)} {of_all}"),
         Line("convolutions without padding", not all(wide), f"{wide.count(False)} {of_all}, 1x1 not counted"),
