@@ -183,7 +183,7 @@ def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
 
 
 # A recipe of everything that a checkpoint has to keep, and what a process of its own runs with it.
-LONGER = dataclasses.replace(TOY, num_epochs=5, dropout=0.2, fade=2)
+LONGER = dataclasses.replace(TOY, num_epochs=5, batch_size=200, dropout=0.2, fade=2)
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -191,7 +191,7 @@ from measure import results, sweep
 from helpers.data import Split, load_mnist
 from tests.test_sweep import LONGER
 
-train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (3000, 1000)))
+train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (1000, 1000)))
 sweep.load_mnist = lambda: (train, test)
 results.RESULTS, results.ALL_RECIPES = Path(sys.argv[1]), {"toy": LONGER}
 results.SEEDS["toy"] = range(3)
