@@ -1,4 +1,4 @@
-"""Grades a network in a student's file: `python -m helpers.own_network FILE:EXPRESSION`, such as `net.py:Net()`.
+"""Grades a network in a student's file: `python -m helpers.own_network "net.py:Net()"`.
 
 Of the file, imports, definitions, and the assignments that the network needs are run (decorators, defaults, class
 bodies and imported neighbors included), then the expression, and the network on random images. This happens in a
