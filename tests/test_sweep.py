@@ -162,8 +162,7 @@ def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
         (["--seeds", "0-1", "--split", "test"], "seed 1 is not one of the test split"),
         (["--seeds", "100", "--split", "test"], "seed 100 is not one of the test split"),
         (["--set", "lr=0.1", "--split", "test"], "finished recipes only"),
-        (["--set", "rate=0.1"], "settings are num_epochs, lr, batch_size,"),
-        (["--set", "network=BaselineNet"], "settings are num_epochs, lr, batch_size,"),
+        (["--set", "rate=0.1"], "settings are network, num_epochs, lr, batch_size,"),
         (["--set", "lr"], "not SETTING=VALUE"),
         (["--set", "lr=fast"], "lr is a number, got 'fast'"),
         (["--set", "lr=True"], "lr is a number, got True"),
@@ -174,6 +173,8 @@ def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
         (["--seeds", "1,2"], "no seed and no range"),
         (["--device", "meta"], "device meta cannot be used here"),
         (["--set", "separable=yes"], "separable is True or False, got 'yes'"),
+        (["--set", "network=Net"], "network is one of BaselineNet, LessonNet, got 'Net'"),
+        (["--set", "network=LessonNet"], "the network of toy is a `ConvNet`: change its stages"),
     ],
 )
 def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
