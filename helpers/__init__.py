@@ -3,7 +3,3 @@
 `checkpoint`, `cores`, `download`, `files` and `progress` support them. Three subpackages are separate: `own_digit`,
 `own_network`, and `beyond` (records and variants).
 """
-
-from helpers.cores import use_half_of_the_cores
-
-use_half_of_the_cores()

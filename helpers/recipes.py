@@ -13,6 +13,8 @@ from helpers.data import Batches, Split, mean_and_std, random_warp
 from helpers.model import BaselineNet, LessonNet, to_device
 from helpers.train import set_seed
 
+NETWORKS = {"BaselineNet": BaselineNet, "LessonNet": LessonNet}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -22,7 +24,7 @@ class Recipe:
     arXiv:1708.07120); without one it shrinks from epoch to epoch, or stays.
     """
 
-    network: str  # its class in `helpers.model`
+    network: str  # of `NETWORKS`
     num_epochs: int
     lr: float  # its peak, if there is a cycle
     batch_size: int = 128
@@ -44,7 +46,7 @@ class Recipe:
 
     def model(self) -> nn.Module:
         """Returns the network with fresh weights from torch's random source."""
-        return {"BaselineNet": BaselineNet, "LessonNet": LessonNet}[self.network](self.dropout)
+        return NETWORKS[self.network](self.dropout)
 
     def normalization(self, images: Tensor) -> tuple[float, float]:
         """Returns the mean and deviation that images are normalized by; those of the training images."""

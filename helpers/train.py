@@ -15,7 +15,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from helpers.checkpoint import load_checkpoint, save_checkpoint
+from helpers.cores import use_half_of_the_cores
 from helpers.progress import progress
+
+use_half_of_the_cores()
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.metadata import version
 from itertools import chain, repeat
 from statistics import median
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision import datasets, transforms
 
 from helpers.beyond.recipes import ALL_RECIPES
 from helpers.data import Split, load_mnist, mean_and_std
@@ -46,6 +45,8 @@ OPERATORS = {
 
 def usual_batches(mean: float, std: float, augmented: bool) -> DataLoader:
     """Returns the usual pipeline with the baseline's batch size; augmented, with the bounds of `fastest`."""
+    from torchvision import datasets, transforms  # slow to import
+
     shift, scale = FASTEST.shift / 28, FASTEST.scale
     augment = transforms.RandomAffine(
         FASTEST.degrees,
@@ -165,7 +166,7 @@ def main() -> None:
     place = describe(device)
     print(
         f"{place['device']} {place['cpu_capability']}, {place['threads']} threads, torch {torch.__version__}, "
-        f"torchvision {torchvision.__version__}, median of {repeats}, 60,000 images"
+        f"torchvision {version('torchvision')}, median of {repeats}, 60,000 images"
     )
     usual = compare_pipelines(train, mean, std, device, repeats)
     usual_run = BASELINE.num_epochs * usual

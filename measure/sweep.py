@@ -22,7 +22,7 @@ from helpers.beyond.augment import evaluate_views
 from helpers.beyond.recipes import ALL_RECIPES, ConvNetRecipe
 from helpers.data import Batches, hold_out, load_mnist
 from helpers.model import count_parameters
-from helpers.recipes import Recipe
+from helpers.recipes import NETWORKS, Recipe
 from helpers.train import fit
 from measure.machine import describe
 from measure.results import (
@@ -143,6 +143,8 @@ def _check(name: str, seeds: Sequence[int], split: str, changes: Mapping[str, ob
     known = {field.name for recipe in recipes_of(name).values() for field in fields(recipe)}
     if unknown := [setting for setting in changes if setting not in known]:
         raise ValueError(f"{name} has no setting {unknown[0]}, which only recipes of a `ConvNet` have")
+    if "network" in changes and "stages" in known:
+        raise ValueError(f"the network of {name} is a `ConvNet`: change its stages")
     file = file_of(name, split)
     check_writable(file, *[path_of(name, 0).parent] * (split == "test"))
     check_columns(file, columns_of(file))
@@ -200,11 +202,13 @@ def change(text: str) -> tuple[str, object]:
         ArgumentTypeError: recipes have no such setting, or there is no value, or no number where one is needed.
     """
     name, equals, value = text.partition("=")
-    types = {field.name: field.type for field in fields(ConvNetRecipe) if field.name != "network"}
+    types = {field.name: field.type for field in fields(ConvNetRecipe)}
     if name not in types or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=VALUE; settings are {', '.join(types)}")
     value = value_of(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
+    if name == "network" and value not in NETWORKS:
+        raise argparse.ArgumentTypeError(f"network is one of {', '.join(NETWORKS)}, got {value!r}")
     if types[name] is float and not whole and not (isinstance(value, float) and isfinite(value)):
         raise argparse.ArgumentTypeError(f"{name} is a number, got {value!r}")
     if types[name] is int and (not whole or value < 1):

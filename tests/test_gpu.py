@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Subset
-from torchvision.datasets import MNIST
 
 from helpers.beyond.augment import evaluate_views
 from helpers.beyond.recipes import ALL_RECIPES
@@ -181,13 +179,15 @@ def test_timed_runs_end_as_on_the_cpu(on_both, digits, mnist):
 
 
 def test_benchmark_compares_the_pipelines(gpu, digits, monkeypatch, capsys):
+    from torchvision.datasets import MNIST  # slow to import
+
     def small_mnist(*args, **kwargs):
         return Subset(MNIST(*args, **kwargs), range(len(digits.images)))
 
     def without_workers(*args, **kwargs):
         return DataLoader(*args, **kwargs | {"num_workers": 0})
 
-    monkeypatch.setattr(benchmark, "datasets", SimpleNamespace(MNIST=small_mnist))
+    monkeypatch.setattr("torchvision.datasets.MNIST", small_mnist)
     monkeypatch.setattr(benchmark, "DataLoader", without_workers)
     benchmark.compare_pipelines(digits, MEAN, STD, gpu.device, repeats=1)
     titles = re.findall(r"^(.+?) +ours .* s   usual .* s   ratio .* images/s$", capsys.readouterr().out, re.MULTILINE)

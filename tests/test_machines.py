@@ -86,8 +86,7 @@ def copy(tmp_path_factory):
         shutil.copy(ROOT / file, folder)
     (folder / "notebooks").mkdir()
     (folder / "tests").mkdir()
-    write(folder / "notebooks" / "long.ipynb", TRAINING, "print('a later cell')")
-    write(folder / "notebooks" / "reload.ipynb", *RELOADING)
+    write(folder / "notebooks" / "long.ipynb", *RELOADING, TRAINING, "print('a later cell')")
     # nbval compares with what stands in the notebook.
     write(folder / "notebooks" / "figure.ipynb", FIGURE)
     notebook = nbformat.read(folder / "notebooks" / "figure.ipynb", as_version=4)
@@ -138,30 +137,35 @@ def test_notebooks_run_on_other_peoples_machines(copy, tmp_path):
     assert executed.cells[1].outputs[1].text == "an arrow \u2192 and 2 \u00d7 2\n"
 
 
-@pytest.mark.fault("Ctrl-C while a notebook runs", "stops there, what ran is kept, one line")
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_an_interrupt_stops_the_notebook_and_keeps_what_ran(copy, tmp_path):
-    run = start(copy, "tools.execute", "notebooks/long.ipynb", "--output", tmp_path)
+@pytest.fixture(scope="module")
+def interrupted(copy, tmp_path_factory):
+    """A notebook that was interrupted while its last cell but one trained: the exit status, stderr, what was kept."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGINT for one process")
+    folder = tmp_path_factory.mktemp("kept")
+    run = start(copy, "tools.execute", "notebooks/long.ipynb", "--output", folder)
     for line in run.stdout:
         if line.startswith("epoch  1/500") and "Accuracy" in line:
             run.send_signal(signal.SIGINT)
     err = run.stderr.read()
-    assert run.wait() == 130
-    assert err.splitlines()[-2:] == [
-        "notebooks/long.ipynb was interrupted.",
-        f"What ran until then is in {tmp_path / 'long.ipynb'}.",
-    ]
-    assert "Traceback" not in err
-    training, later = nbformat.read(tmp_path / "long.ipynb", as_version=4).cells[1:]
+    return run.wait(), err, folder / "long.ipynb"
+
+
+@pytest.mark.fault("Ctrl-C while a notebook runs", "stops there, what ran is kept, one line")
+def test_an_interrupt_stops_the_notebook_and_keeps_what_ran(interrupted):
+    status, err, path = interrupted
+    lines = ["notebooks/long.ipynb was interrupted.", f"What ran until then is in {path}."]
+    assert status == 130 and err.splitlines()[-2:] == lines and "Traceback" not in err
+    training, later = nbformat.read(path, as_version=4).cells[-2:]
     text = "".join(output.text for output in training.outputs if output.output_type == "stream")
     assert text.startswith("epoch  1/500") and re.search(r"Interrupted in epoch \d+: the history holds \d+ whole", text)
     assert later.execution_count is None and not later.outputs
 
 
 @pytest.mark.fault("a helper edited while the kernel runs", "the new one runs")
-def test_an_edited_helper_is_loaded_again(copy, tmp_path):
-    finish(start(copy, "tools.execute", "notebooks/reload.ipynb", "--output", tmp_path))
-    assert nbformat.read(tmp_path / "reload.ipynb", as_version=4).cells[-1].outputs[0].text == "new\n"
+def test_an_edited_helper_is_loaded_again(interrupted):
+    *_, path = interrupted
+    assert nbformat.read(path, as_version=4).cells[len(RELOADING)].outputs[0].text == "new\n"
 
 
 @pytest.mark.fault("no git, a zip download", "runs; what needs git says so")
@@ -316,9 +320,9 @@ def test_half_of_the_cores_are_used(monkeypatch, num_cores, own, threads):
     assert given == threads
 
 
-def test_who_imports_helpers_leaves_half_of_the_cores_free():
+def test_who_trains_leaves_half_of_the_cores_free():
     """Whether torch was imported before or not."""
-    code = "import torch; torch.set_num_threads(7); import helpers; print(torch.get_num_threads())"
+    code = "import torch; torch.set_num_threads(7); import helpers.train; print(torch.get_num_threads())"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.split() == [str(max(1, cores.available_cores() // 2))], done.stderr

@@ -29,7 +29,7 @@ DOORS = {
     "files": set(),
     "model": set(),
     "recipes": {"data", "model", "train"},
-    "train": {"checkpoint", "progress"},
+    "train": {"checkpoint", "cores", "progress"},
     "own_network.receptive_field": {"own_network.trace"},
     "own_network.trace": set(),
     "beyond.muon": set(),

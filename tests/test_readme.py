@@ -64,11 +64,6 @@ def test_what_readme_claims_of_records_is_in_their_rows():
     claim = f"{mean:.2f} ± {spread:.2f} % (n = {len(rows)} seeds, lowest {least} %)"
     size = f"{int(rows[0]['parameters']):,}"
     assert f"| {claim} |" in README and f"| {size} |" in README
-    longer, epochs = (
-        "{:.2f} ± {:.2f} %".format(*results.accuracy_of("lesson_longer")),
-        ALL_RECIPES["lesson_longer"].num_epochs,
-    )
-    assert f"(`lesson_longer`, {epochs} epochs with more of that: {longer}.)" in README
     assert results.reaches_target("smallest") and ALL_RECIPES["fewest_epochs"].num_epochs == 1
     assert results.reaches_target("fewest_epochs") and "fewest epochs for 99.4 % | 1 | 5 |" in README
     smallest, accurate = peers.size("smallest"), peers.size("accurate")

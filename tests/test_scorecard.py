@@ -192,7 +192,7 @@ def test_filters_may_be_convolutions_of_smaller_ones():
         return F.conv2d(x, F.conv2d(model.large, model.small, padding=1)).mean((2, 3))
 
     model = Net(forward, large=nn.Parameter(torch.randn(10, 1, 2, 2)), small=nn.Parameter(torch.randn(1, 1, 2, 2)))
-    assert lines_of(model)["convolutions without padding"].reason.startswith("1 of 1 convolutions")
+    assert lines_of(model)["convolutions without padding"].reason == "1 of 1 larger than 1x1"
 
 
 def test_logits_that_do_not_see_the_image_are_graded():

@@ -72,7 +72,7 @@ FILES = {
     "Latin-1": ("NAME = 'Zürich'\n".encode("latin-1"), "len(NAME)", 6),
     "an encoding that is named": ("# coding: cp1252\nNAME = 'Zürich'\n".encode("cp1252"), "NAME", "Zürich"),
     "computed constants": (b"A = 8\nA = A * 2\nB, C = A + 1, [A] * 2\nA += 1\n", "(A, B, C)", (17, 17, [16, 16])),
-    "names and lambdas": (b"import math\nroot = math.sqrt\nf = lambda x: print(x) or 7\n", "root(49)", 7.0),
+    "names and lambdas": (b"import math\nroot = math.sqrt\nf = lambda x: print(x) or 7\n", "(root(49), f)[0]", 7.0),
     "a device": (b"import torch\nd = torch.device('cuda' if torch.cuda.is_available() else 'cpu')\n", "d.type", "cpu"),
     "try import": (b"try:\n    import nosuch\nexcept ImportError:\n    nosuch = None\n", "nosuch", None),
     "a class in an if": (b"if True:\n    class A:\n        x = 3\n", "A.x", 3),
@@ -87,11 +87,21 @@ FILES = {
         2,
     ),
     "an annotation that acts": (b"x: print('run') = 3\n", "x", 3),
+    "settings of an object": (
+        b"class C:\n    pass\nC.width = int(3)\nC.sizes = {}\nC.sizes[1] = str(2)\n",
+        "C.sizes[C.width - 2]",
+        "2",
+    ),
+    "an import in a try": (
+        b"try:\n    import nosuch as m\nexcept ImportError:\n    import math as m\n",
+        "m.pi > 3",
+        True,
+    ),
     "what runs as a program": (b"x = 1\nif __name__ == '__main__':\n    x = 2\n", "x", 1),
 }
 
 
-@pytest.mark.fault("a student's file of any kind", "read, harmless lines run")
+@pytest.mark.fault("a student's file of any kind", "read, the lines that the network needs run")
 @pytest.mark.parametrize("name", FILES)
 def test_files_of_all_kinds_are_read(tmp_path, capsys, name):
     data, expression, value = FILES[name]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from scipy.stats import ttest_1samp
 
 from helpers.beyond.augment import evaluate_views
 from helpers.beyond.recipes import ALL_RECIPES, ConvNetRecipe
@@ -163,8 +162,7 @@ def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
         (["--seeds", "0-1", "--split", "test"], "seed 1 is not one of the test split"),
         (["--seeds", "100", "--split", "test"], "seed 100 is not one of the test split"),
         (["--set", "lr=0.1", "--split", "test"], "finished recipes only"),
-        (["--set", "rate=0.1"], "settings are num_epochs, lr, batch_size,"),
-        (["--set", "network=BaselineNet"], "settings are num_epochs, lr, batch_size,"),
+        (["--set", "rate=0.1"], "settings are network, num_epochs, lr, batch_size,"),
         (["--set", "lr"], "not SETTING=VALUE"),
         (["--set", "lr=fast"], "lr is a number, got 'fast'"),
         (["--set", "lr=True"], "lr is a number, got True"),
@@ -175,6 +173,8 @@ def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
         (["--seeds", "1,2"], "no seed and no range"),
         (["--device", "meta"], "device meta cannot be used here"),
         (["--set", "separable=yes"], "separable is True or False, got 'yes'"),
+        (["--set", "network=Net"], "network is one of BaselineNet, LessonNet, got 'Net'"),
+        (["--set", "network=LessonNet"], "the network of toy is a `ConvNet`: change its stages"),
     ],
 )
 def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
@@ -184,7 +184,7 @@ def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):
 
 
 # A recipe of everything that a checkpoint has to keep, and what a process of its own runs with it.
-LONGER = dataclasses.replace(TOY, num_epochs=5, dropout=0.2, fade=2)
+LONGER = dataclasses.replace(TOY, num_epochs=5, batch_size=200, dropout=0.2, fade=2)
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -192,7 +192,7 @@ from measure import results, sweep
 from helpers.data import Split, load_mnist
 from tests.test_sweep import LONGER
 
-train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (3000, 1000)))
+train, test = (Split(s.images[:n], s.labels[:n]) for s, n in zip(load_mnist(), (1000, 1000)))
 sweep.load_mnist = lambda: (train, test)
 results.RESULTS, results.ALL_RECIPES = Path(sys.argv[1]), {"toy": LONGER}
 results.SEEDS["toy"] = range(3)
@@ -376,6 +376,8 @@ def test_tables_are_of_the_final_epoch(small):
 
 @pytest.mark.parametrize("attempts", [1, 3])
 def test_the_lower_bound_is_that_of_a_t_test(small, attempts):
+    from scipy.stats import ttest_1samp  # slow to import
+
     values = [99.40, 99.46, 99.52, 99.39, 99.47]
     bound = results.lower_bound(values, attempts)
     assert ttest_1samp(values, bound, alternative="greater").pvalue == pytest.approx(0.01 / attempts)

@@ -43,6 +43,8 @@ def find_ink(color: ndarray) -> ndarray:
     Whether the ink is dark or light is told by its edges: writing has more sharp ones, for its area, than light,
     shadow and the paper inside a frame.
     """
+    if np.array_equal(color[..., :-1], color[..., 1:]):
+        color = color[..., :1]  # gray: the other channels say the same
     around, found = _surroundings(color), []
     for picture, surroundings in ((color, around), (255 - color, 255 - around)):
         paper = _paper(picture)

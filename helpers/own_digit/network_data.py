@@ -1,7 +1,7 @@
 """A network as plain data, which network.js runs in a page: its layers in the order of execution, and its weights.
 
-`python -m helpers.own_digit.network_data net.py:Net() weights.pt > net.json` writes a file that the page opens. Of the
-file, what `python -m helpers.own_network` runs is run; the weights are a state_dict that `torch.save` wrote.
+`python -m helpers.own_digit.network_data "net.py:Net()" weights.pt > net.json` writes a file that the page opens. Of
+net.py, what `python -m helpers.own_network` runs is run; weights.pt is a state_dict that `torch.save` wrote.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Grades a network in a student's file: `python -m helpers.own_network FILE:EXPRESSION`, such as `net.py:Net()`.
+"""Grades a network in a student's file: `python -m helpers.own_network "net.py:Net()"`.
 
-Of the file, imports, definitions, and assignments that have no effects or that the network needs are run (decorators,
-defaults, class bodies and imported neighbors included), then the expression, and the network on random images. This
-happens in a process of its own, in an empty folder, with limits of time and memory. That is no sandbox against malice:
-for that, use a container.
+Of the file, imports, definitions, and the assignments that the network needs are run (decorators, defaults, class
+bodies and imported neighbors included), then the expression, and the network on random images. This happens in a
+process of its own, in an empty folder, with limits of time and memory. That is no sandbox against malice: for that,
+use a container.
 
 Ends with 0 if all lines pass, 1 if nothing was graded, 3 if a line fails.
 """

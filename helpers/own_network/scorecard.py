@@ -85,7 +85,6 @@ def grade_techniques(model: nn.Module, input_size: int = 28) -> list[Line]:
     points = [call for call in convs if max(call.arguments["weight"].shape[2:]) == 1]
     padded = [call for call in convs if _is_padded(call, seen_by)]
     wide = [call in padded for call in convs if call not in points]
-    of_all = f"of {len(convs)} convolutions"
     norms = [call for call in training.calls if call.kind == "batch_norm"]
     rates = [call.arguments["p"] for call in training.calls if call.kind == "dropout"]
     kept = [call.arguments.get("p") for call in training.calls if call.kind == "bernoulli"]  # dropout of attention
@@ -96,13 +95,11 @@ def grade_techniques(model: nn.Module, input_size: int = 28) -> list[Line]:
     # Neither what makes factors for a map nor what comes after the whole map was seen refines a pooling's choice.
     refining = [call for call in without_gates(evaluation, seen_by) & set(convs) if not _has_seen_all(call, seen_by)]
     after = [call in pools for call in reversed(seen_by) if call in [*refining, *pools]].index(True) if pools else 2
-    near = (
-        f"{after} convolution{'s' * (after != 1)} after the last one, asked 2" if pools else "there is none, see above"
-    )
+    near = f"{after} convolution{'s' * (after != 1)} after the last one, asked 2" if pools else "there is none"
     return [
-        Line("convolutions with padding", any(wide), f"{wide.count(True)} {of_all}"),
-        Line("convolutions without padding", not all(wide), f"{wide.count(False)} {of_all}, 1x1 not counted"),
-        Line("1x1 convolution", bool(points), f"{len(points)} {of_all}"),
+        Line("convolutions with padding", any(wide), f"{wide.count(True)} of {len(wide)} larger than 1x1"),
+        Line("convolutions without padding", not all(wide), f"{wide.count(False)} of {len(wide)} larger than 1x1"),
+        Line("1x1 convolution", bool(points), f"{len(points)} of {len(convs)} convolutions"),
         Line("batch norm", bool(norms), times(len(norms))),
         Line("dropout", bool(rates), f"rates {rates}" if rates else "none"),
         Line("max pooling twice", len(pools) == 2, counted),

@@ -13,20 +13,17 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
-# Calls that may stand in an assignment: they make values and do nothing else.
-HARMLESS = {"dict", "list", "tuple", "set", "range", "len", "int", "float", "str", "min", "max", "sum", "round", "abs"}
-HARMLESS |= {"partial", "functools.partial", "namedtuple", "torch.device", "math.ceil", "math.floor", "math.sqrt"}
-HARMLESS |= {"torch.cuda.is_available", "torch.backends.mps.is_available", "torch.accelerator.is_available"}
+ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.If, ast.Try)
 
 
 def load(file: str, expression: str, left_out: list[str]) -> object:
     """Returns the value of an expression in terms of what a `.py` file or notebook defines.
 
-    Its imports, definitions, and assignments that have no effects or that the expression needs are run; that is their
-    decorators, defaults and class bodies, too, and whole files that are imported.
+    Its imports and definitions are run, and the assignments that the expression needs; that is decorators, defaults
+    and class bodies, too, and whole files that are imported.
 
     Args:
-        left_out: receives a line for each statement that was not run, or failed.
+        left_out: receives a line for each statement that was not run, or failed; but none for what calls nothing.
 
     Raises:
         ValueError: the file cannot be read, or the expression fails; the message says why.
@@ -49,9 +46,9 @@ def load(file: str, expression: str, left_out: list[str]) -> object:
         needed = _needed_by(expression, [node for node, _ in statements])
         for node, place in statements:
             line = f"{place}: {ast.unparse(node).splitlines()[0]}"
-            is_needed = isinstance(node, (ast.Assign, ast.AugAssign)) and not needed.isdisjoint(_names_bound_by(node))
-            if not is_needed and not _may_run(node):
-                left_out += [] if _is_silent(node) else [line]
+            is_needed = isinstance(node, ASSIGNMENTS) and not needed.isdisjoint(_names_bound_by(node))
+            if not is_needed and not isinstance(node, DEFINITIONS):
+                left_out += [line] if _is_missed(node) else []
                 continue
             try:
                 exec(compiled(ast.Module([node], type_ignores=[]), str(path), "exec"), module.__dict__)
@@ -112,9 +109,13 @@ def _sources(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _names_bound_by(node: ast.AST) -> set[str]:
-    if hasattr(node, "name"):
+    """Returns the names that a statement defines or changes, those in its branches included."""
+    if isinstance(node, DEFINITIONS) and hasattr(node, "name"):
         return {node.name}
-    return {x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)}
+    targets = [x for x in ast.walk(node) if isinstance(getattr(x, "ctx", None), ast.Store)]
+    names = {x.id for target in targets for x in ast.walk(target) if isinstance(x, ast.Name)}  # a in a.b = 1, too
+    named = [getattr(x, "asname", None) or getattr(x, "name", None) for x in ast.walk(node)]  # imports, definitions
+    return names | {name.split(".")[0] for name in named if name}
 
 
 def _needed_by(expression: str, nodes: list[ast.stmt]) -> set[str]:
@@ -130,28 +131,7 @@ def _needed_by(expression: str, nodes: list[ast.stmt]) -> set[str]:
     return needed
 
 
-def _may_run(node: ast.stmt | ast.ExceptHandler) -> bool:
-    """Tells whether a statement, with those inside it, defines something and does nothing else."""
-    if isinstance(node, (ast.Assign, ast.AugAssign, ast.If, ast.Try, ast.ExceptHandler)) and not _is_program(node):
-        parts = ast.iter_child_nodes(node)
-        return all((_may_run if isinstance(x, (ast.stmt, ast.ExceptHandler)) else _is_harmless)(x) for x in parts)
-    return isinstance(node, DEFINITIONS)
-
-
-def _is_program(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
-
-
-def _is_harmless(value: ast.AST) -> bool:
-    """Tells whether an expression calls nothing but what makes plain values; what stands in a lambda is not run yet."""
-    inside = {id(node) for x in ast.walk(value) if isinstance(x, ast.Lambda) for node in ast.walk(x.body)}
-    nodes = [node for node in ast.walk(value) if id(node) not in inside]
-    calls = [ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)]
-    return set(calls) <= HARMLESS and not any(isinstance(node, (ast.Await, ast.Yield, ast.NamedExpr)) for node in nodes)
-
-
-def _is_silent(node: ast.stmt) -> bool:
-    """Tells whether nobody misses a statement: a docstring, a lone name, or what runs as a program only."""
-    return _is_program(node) or (
-        isinstance(node, ast.Expr) and not any(isinstance(x, ast.Call) for x in ast.walk(node))
-    )
+def _is_missed(node: ast.stmt) -> bool:
+    """Tells whether one may want to know that a statement was not run: it acts, and not as a program alone."""
+    acts = any(isinstance(x, (ast.Call, ast.Raise)) for x in ast.walk(node))
+    return acts and "__name__" not in ast.unparse(node)
