@@ -128,7 +128,7 @@ ALL_RECIPES = RECIPES | {
     ),
     "tiny": ConvNetRecipe(stages=(((4, 5),), (4, 4, 4), (3,)), unpadded=(0, -2, -1), **SMALL),
     "smallest": ConvNetRecipe(stages=(((4, 5), 4), (5, 5, 5), (4,)), unpadded=(0, -3, -2, -1), num_views=32, **SMALL),
-    "medium": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), **LARGE | WIDE | {"bend": 2}),
+    "medium": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), **LARGE | {"num_epochs": 9}),
     "accurate": ConvNetRecipe(stages=(((4, 5),), (4, 6), (6, 8)), num_views=32, **LARGE),
     "fewest_epochs": ConvNetRecipe(
         stages=(((4, 5),), (6, 8), (8, 11)), orientations=8, batch_size=64, label_smoothing=0.1, **SHORT
