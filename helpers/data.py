@@ -101,8 +101,9 @@ class Batches:
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Takes back what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
+        """Takes back what `state_dict` returned; without the generator, if that was another device's."""
+        if "generator" in state:
+            self.generator.set_state(state["generator"])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         num_images, device = self.images.shape[0], self.images.device

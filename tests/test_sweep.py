@@ -174,7 +174,7 @@ def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
         (["--device", "meta"], "device meta cannot be used here"),
         (["--set", "separable=yes"], "separable is True or False, got 'yes'"),
         (["--set", "network=Net"], "network is one of BaselineNet, LessonNet, got 'Net'"),
-        (["--set", "network=LessonNet"], "the network of toy is a `ConvNet`: change its stages"),
+        (["--set", "network=LessonNet"], "toy has a network of its own kind"),
     ],
 )
 def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):

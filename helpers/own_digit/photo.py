@@ -193,7 +193,7 @@ def _content(source: str | os.PathLike | bytes | BinaryIO) -> tuple[bytes, str]:
         return bytes(source), "the picture"
     if hasattr(source, "read"):
         try:
-            if hasattr(source, "seek"):
+            if hasattr(source, "seek") and getattr(source, "seekable", bool)():
                 source.seek(0)  # whoever has just written it stands at its end
             return bytes(source.read()), "the picture"
         except (OSError, TypeError, ValueError) as error:  # closed, write-only, or text
