@@ -267,7 +267,7 @@
       choose(name);
     } catch {
       at("about").textContent = `${file.name} cannot be opened: ${why}. `
-        + 'python -m helpers.own_digit.network_data "net.py:Net()" weights.pt > net.json writes such a file.';
+        + 'python -m helpers.own_digit.network_data "net.py:Net()" weights.pt net.json writes such a file.';
     }
   }
 
