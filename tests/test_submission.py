@@ -299,6 +299,7 @@ def test_the_command_ends_with_a_report_or_a_sentence(tmp_path, monkeypatch, cap
     assert main() == status
     report = json.loads(capfd.readouterr().out)
     assert message in report.get("error", "") and ("lines" in report) == (status != 1)
+    assert report["file"].endswith("net.py") and report["network"] == "net()"
 
 
 def test_the_command_prints_its_report(tmp_path, monkeypatch, capfd):
