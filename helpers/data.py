@@ -25,8 +25,8 @@ def load_mnist(root: str | os.PathLike | None = None) -> tuple[Split, Split]:
     return Split(*tensors[:2]), Split(*tensors[2:])
 
 
-def hold_out(train: Split, num_validation: int = 10_000, seed: int | None = None) -> tuple[Split, Split]:
-    """Splits the training data in two, without overlap; held out are its last images, or a choice by `seed`.
+def hold_out(train: Split, num_validation: int = 10_000) -> tuple[Split, Split]:
+    """Splits the training data in two, without overlap; its last images are held out.
 
     Raises:
         ValueError: one of the two parts would be empty.
@@ -34,11 +34,7 @@ def hold_out(train: Split, num_validation: int = 10_000, seed: int | None = None
     num_images = len(train.images)
     if not 0 < num_validation < num_images:
         raise ValueError(f"num_validation must be in 1..{num_images - 1}, got {num_validation}")
-    order = torch.arange(num_images)
-    if seed is not None:
-        order = torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))
-    kept, held = order[:-num_validation], order[-num_validation:]
-    return Split(train.images[kept], train.labels[kept]), Split(train.images[held], train.labels[held])
+    return Split(*(part[:-num_validation] for part in train)), Split(*(part[-num_validation:] for part in train))
 
 
 def mean_and_std(images: Tensor) -> tuple[float, float]:
@@ -101,8 +97,9 @@ class Batches:
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Takes back what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
+        """Takes back what `state_dict` returned; without the generator, if that was another device's."""
+        if "generator" in state:
+            self.generator.set_state(state["generator"])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         num_images, device = self.images.shape[0], self.images.device
@@ -153,7 +150,7 @@ def random_grid(
     shear: float = 0,
     strength: float = 1,
 ) -> Tensor:
-    """Returns the source position of each pixel for `random_warp`: (N, 2, H, W), x and y in -1..1.
+    """Returns the source position of each pixel for `random_warp`: (N, 2, H, W), x and y from -1 to 1 inside the image.
 
     Args:
         strength: a factor of all bounds.

@@ -1,7 +1,5 @@
 """The check of an exercise: PASS, or one sentence. The hints stand here, where nobody reads one before trying."""
 
-from numbers import Number
-
 HINTS = {  # by notebook and exercise
     "1.1": "look for the derivatives that have i1 as a factor.",
     "1.2": "a weight that moves by -lr * slope changes the error by about slope * (-lr * slope); add up all eight.",
@@ -21,27 +19,24 @@ HINTS = {  # by notebook and exercise
 }
 
 
-def check(exercise: str, answer: object, expected: object, tolerance: float = 0) -> None:
+def check(exercise: str, answer: object, expected: float, tolerance: float = 0) -> None:
     """Prints "PASS", or one sentence that says what to do; it raises nothing, whatever the answer is.
 
     Args:
         exercise: its notebook and number, "2.1".
         answer: the reader's; `...` or None as long as there is none.
-        expected: what it should equal; a number within `tolerance`.
+        expected: the number that it should equal, within `tolerance`.
     """
     points(exercise, answer, expected, tolerance)
 
 
-def points(exercise: str, answer: object, expected: object, tolerance: float = 0) -> int:
+def points(exercise: str, answer: object, expected: float, tolerance: float = 0) -> int:
     """Does what `check` does, and returns 1 for a right answer, else 0: what nbgrader takes as the points of a cell."""
     if answer is ... or answer is None:
         print("Nothing here yet: put your answer in place of the dots.")
         return 0
     try:
-        if isinstance(expected, Number):
-            right = abs(float(answer) - float(expected)) <= tolerance
-        else:
-            right = bool(answer == expected)
+        right = abs(float(answer) - expected) <= tolerance
     except Exception:  # whatever an answer is, the notebook goes on
         right = False
     print("PASS" if right else f"Not yet: {HINTS[exercise]}")

@@ -24,7 +24,7 @@ class Recipe:
     arXiv:1708.07120); without one it shrinks from epoch to epoch, or stays.
     """
 
-    network: str  # of `NETWORKS`
+    network: str  # of `NETWORKS`, or a subclass's own
     num_epochs: int
     lr: float  # its peak, if there is a cycle
     batch_size: int = 128

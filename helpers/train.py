@@ -128,6 +128,8 @@ def train_epoch(
 
 
 def _mean_loss(losses: list[Tensor], sizes: list[int], name: str) -> float:
+    if not losses:
+        raise ValueError(f"{name}: there are no batches; an iterator gives its own only once")
     values = torch.stack(losses).cpu().double()
     if not values.isfinite().all():
         step = int((~values.isfinite()).nonzero()[0])

@@ -23,13 +23,13 @@ def show_parameters(path: File = None) -> None:
     _show(ours, others, "parameters", "Accuracy against size", path, read_table("submissions"))
 
 
-def show_seconds(path: File = None) -> None:
+def show_seconds() -> None:
     """Shows the accuracy over the training time on the device that timed most recipes; others' as they reported it."""
     rows = read_table("times")
     (place, _), *_ = Counter(key_of(row)[1:] for row in rows).most_common()
     ours = {row["recipe"]: float(row["seconds"]) for row in rows if key_of(row)[1:] == place}
     others = [row for row in read_table("published") if row["seconds"]]
-    _show(ours, others, "seconds", "Accuracy against training time", path)
+    _show(ours, others, "seconds", "Accuracy against training time")
 
 
 def _show(

@@ -252,10 +252,11 @@ def nearest(row: dict[str, str], names: Iterable[str]) -> tuple[str, dict[str, o
     """Returns the recipe of today that a row's training is most like, and the settings in which it differs."""
     recipe = recipe_of(row)
     settings = [(field.name, getattr(recipe, field.name), field.default) for field in fields(recipe)]
+    recipes = {variant: recipe for name in names for variant, recipe in recipes_of(name).items()}
     differences = {
         # What a recipe of the lesson does not have counts as its default there.
-        name: {k: v for k, v, default in settings if v != getattr(ALL_RECIPES[name], k, default)}
-        for name in names
+        name: {k: v for k, v, default in settings if v != getattr(recipe, k, default)}
+        for name, recipe in recipes.items()
     }
     return min(differences.items(), key=lambda pair: len(pair[1]))
 

@@ -87,6 +87,8 @@ def run(
             print(f"Training from the start, since {error}", flush=True)
             checkpoint.unlink()
     final, views = history.test[-1], None
+    if not isfinite(final.loss):
+        raise FloatingPointError(f"the test loss is {final.loss}: training has diverged")
     if num_views_of(recipe) > 1:
         views = evaluate_views(model, recipe.view_batches(test, mean, std, seed, device), recipe.num_views)
     figures = {
@@ -143,8 +145,8 @@ def _check(name: str, seeds: Sequence[int], split: str, changes: Mapping[str, ob
     known = {field.name for recipe in recipes_of(name).values() for field in fields(recipe)}
     if unknown := [setting for setting in changes if setting not in known]:
         raise ValueError(f"{name} has no setting {unknown[0]}, which only recipes of a `ConvNet` have")
-    if "network" in changes and "stages" in known:
-        raise ValueError(f"the network of {name} is a `ConvNet`: change its stages")
+    if "network" in changes and any(type(recipe) is not Recipe for recipe in recipes_of(name).values()):
+        raise ValueError(f"{name} has a network of its own kind, which its other settings change")
     file = file_of(name, split)
     check_writable(file, *[path_of(name, 0).parent] * (split == "test"))
     check_columns(file, columns_of(file))

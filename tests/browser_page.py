@@ -204,6 +204,9 @@ def test_an_own_network_is_opened_and_a_wrong_file_gets_a_sentence(browser, tmp_
     (tmp_path / "markup.json").write_text(json.dumps(network | {"name": "<b>bold</b> & more"}))
     page.set_input_files("#file", tmp_path / "markup.json")
     page.get_by_text("<b>bold</b> & more").last.wait_for()
+    (tmp_path / "lesson.json").write_text(json.dumps(network))
+    page.set_input_files("#file", tmp_path / "lesson.json")  # the page's own stays
+    page.wait_for_function("document.getElementById('network').value == 'lesson, yours'")
     page.select_option("#network", "mine")
     layer = {"type": "telepathy", "inputs": [-1]}
     wrong = {

@@ -116,6 +116,17 @@ def test_what_does_not_fade_has_the_lessons_batches(mnist):
     assert all(torch.equal(x, y) and torch.equal(labels, others) for (x, labels), (y, others) in pairs)
 
 
+def test_fading_goes_on_where_another_device_left_it(mnist):
+    """Its generator is the other device's, the count of batches is not."""
+    split = Split(mnist[0].images[:1000], mnist[0].labels[:1000])
+    fading, other = (TOY.train_batches(split, 0, 1, 0, "cpu") for _ in range(2))
+    list(fading)
+    state = fading.state_dict()
+    del state["generator"]
+    other.load_state_dict(state)
+    assert other.num_batches == fading.num_batches > 0
+
+
 @pytest.fixture
 def split(mnist):
     return Split(mnist[1].images[:300], mnist[1].labels[:300])

@@ -231,6 +231,13 @@ def test_truncated_checkpoint_is_refused(train, tmp_path, size):
         train(SGD, path, num_epochs=1)
 
 
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence")
+def test_a_file_of_anything_else_is_no_checkpoint(train, tmp_path):
+    torch.save(torch.tensor(3.0), tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        train(SGD, tmp_path / "run.pt")
+
+
 @pytest.mark.fault("checkpoint hostile", "refused, nothing run")
 def test_hostile_checkpoint_runs_no_code(train, tmp_path):
     class Hostile:

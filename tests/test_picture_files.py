@@ -29,6 +29,16 @@ def png(picture) -> bytes:
     return stream.getvalue()
 
 
+class Download(io.BytesIO):
+    """What is read once, from first to last."""
+
+    def seekable(self):
+        return False
+
+    def seek(self, *args):
+        raise io.UnsupportedOperation("seek")
+
+
 def test_bytes_and_open_files_are_read(picture, tmp_path):
     expected, path = read_digit(picture), tmp_path / "7.png"
     path.write_bytes(png(picture))
@@ -37,6 +47,7 @@ def test_bytes_and_open_files_are_read(picture, tmp_path):
     with path.open("rb") as file:
         for source in (png(picture), bytearray(png(picture)), written, file):
             assert torch.equal(read_digit(source), expected)
+    assert torch.equal(read_digit(Download(png(picture))), expected)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def drawn(monkeypatch):
     figures = []
 
     @contextmanager
-    def drawing(width, height, title, path, **grid):
+    def drawing(width, height, title, path=None, **grid):
         figures.append(Figure())
         yield figures[-1].subplots(**grid)
 

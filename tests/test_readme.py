@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -72,6 +73,19 @@ def test_what_readme_claims_of_records_is_in_their_rows():
     assert f"{soon:.2f} % after one epoch" in README
     for line in (f"for 99.4 % | {smallest:,} | 3,762", f"20,000 parameters | {best:.2f} % | 99.64 %"):
         assert line in README
+
+
+def test_what_brought_the_gain_is_in_the_trials():
+    def mean(training: str, network: str) -> float:
+        setting = replace(ALL_RECIPES[training], network=network)
+        rows = [row for row in results.read_table("trials") if results.recipe_of(row) == setting]
+        assert len(rows) >= 2
+        return sum(results.numbers(rows, "accuracy")) / len(rows)
+
+    (base, base_ours), (ours, ours_ours) = (
+        [mean(training, network) for training in ("baseline", "lesson")] for network in ("BaselineNet", "LessonNet")
+    )
+    assert f"layers from {base:.2f} to {base_ours:.2f} %, and ours from {ours:.2f} to {ours_ours:.2f} %" in README
 
 
 def test_times_are_those_of_the_results():

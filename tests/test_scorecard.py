@@ -12,7 +12,7 @@ from torchsummary import summary
 
 from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.recipes import ALL_RECIPES
-from helpers.model import BaselineNet
+from helpers.model import BaselineNet, LessonNet
 from helpers.own_network.receptive_field import receptive_field, table
 from helpers.own_network.scorecard import Line, count_used, grade_targets, grade_techniques
 from helpers.train import History, Score
@@ -244,3 +244,7 @@ def test_a_loss_that_stays_at_guessing_gets_a_hint(loss, hinted):
     score = Score(loss, 1135, 10000)
     line = grade_targets(ConvNet([[4]]), History([score], [score], [1.0]))[0]
     assert ("near 2.30" in line.reason) == hinted and not line.passed
+
+
+def test_a_network_of_doubles_is_graded():
+    assert lines_of(LessonNet().double())["batch norm"].passed

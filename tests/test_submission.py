@@ -97,6 +97,16 @@ FILES = {
         "m.pi > 3",
         True,
     ),
+    "lists that grow": (
+        b"a = []\nfor i in 0, 1, 2:\n    a.append(i)\na.append(9)\nb = a + [4]\n",
+        "b",
+        [0, 1, 2, 9, 4],
+    ),
+    "a value made in a block": (
+        b"import os\nwith open(os.devnull) as f:\n    a = 3\nwhile a < 5:\n    a += 1\n",
+        "a",
+        5,
+    ),
     "what runs as a program": (b"x = 1\nif __name__ == '__main__':\n    x = 2\n", "x", 1),
 }
 
@@ -176,6 +186,17 @@ def test_what_the_network_needs_is_run_and_its_neighbors_are_found(tmp_path):
     (tmp_path / "more.py").write_text("from torch import nn\n")
     report = grade(str(tmp_path / "net.py"), "Net()", 28)
     assert report["parameters"] == "100" and report["left_out"] == ["line 19: unused = Other()"]
+
+
+def test_names_of_a_function_are_not_those_of_the_file(tmp_path):
+    """What trains has often a name of the network's own, such as x."""
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\nclass Net(nn.Flatten):\n    def forward(self, x):\n        y = super().forward(x)\n"
+        "        return sum([y for y in [y]])\nx, y = next(iter(download()))\nfor y in x:\n    train(y)\n"
+    )
+    left_out = []
+    assert load(str(tmp_path / "net.py"), "Net()", left_out).training
+    assert left_out == ["line 6: x, y = next(iter(download()))", "line 7: for y in x:"]
 
 
 def test_the_line_that_says_why_a_name_is_missing_is_quoted(tmp_path):
@@ -278,6 +299,7 @@ def test_the_command_ends_with_a_report_or_a_sentence(tmp_path, monkeypatch, cap
     assert main() == status
     report = json.loads(capfd.readouterr().out)
     assert message in report.get("error", "") and ("lines" in report) == (status != 1)
+    assert report["file"].endswith("net.py") and report["network"] == "net()"
 
 
 def test_the_command_prints_its_report(tmp_path, monkeypatch, capfd):

@@ -97,6 +97,17 @@ def test_a_diverged_run_is_reported_and_the_next_one_goes_on(small, capsys):
     assert not list(results.locks().glob("*.pt"))
 
 
+def test_a_test_loss_that_is_no_number_leaves_no_row(small, capsys):
+    def diverge(*args, **settings):
+        history = fit(*args, **settings)
+        history.test[-1] = dataclasses.replace(history.test[-1], loss=float("nan"))
+        return history
+
+    small.setattr(sweep, "fit", diverge)
+    sweep_main(small, "toy")
+    assert "the test loss is nan" in capsys.readouterr().out and results.read_table("trials") == []
+
+
 def test_a_trial_is_a_row_with_what_was_changed(small, capsys):
     words = ["toy", "--set", "lr=0.1", "--set", "stages=((2,), (3,))", "--set", "activation=SiLU"]
     sweep_main(small, *words, "--seeds", "100")
@@ -174,7 +185,7 @@ def test_the_lessons_recipe_is_swept_too_and_has_no_views(small, capsys):
         (["--device", "meta"], "device meta cannot be used here"),
         (["--set", "separable=yes"], "separable is True or False, got 'yes'"),
         (["--set", "network=Net"], "network is one of BaselineNet, LessonNet, got 'Net'"),
-        (["--set", "network=LessonNet"], "the network of toy is a `ConvNet`: change its stages"),
+        (["--set", "network=LessonNet"], "toy has a network of its own kind"),
     ],
 )
 def test_what_a_sweep_cannot_do_is_said(small, capsys, words, advice):

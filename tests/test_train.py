@@ -186,6 +186,9 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(digits):
 def test_no_batches_are_refused():
     with pytest.raises(ValueError, match="no batches"):
         predict(make()[0], iter([]))
+    model, optimizer = make()
+    with pytest.raises(ValueError, match="there are no batches; an iterator gives its own only once"):
+        train_epoch(model, iter([]), optimizer)
 
 
 def test_training_seconds_are_without_the_scoring(digits, monkeypatch):

@@ -22,7 +22,7 @@ from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.utils import ensure_async
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from helpers.files import write_whole
@@ -142,7 +142,7 @@ def main() -> int:
         notebook, error = nbformat.read(path, as_version=4), None
         try:
             execute(notebook, path.parent)
-        except CellExecutionError as raised:
+        except (CellExecutionError, DeadKernelError) as raised:
             error = raised
         if error is None or args.output is not None:
             write_whole(executed, nbformat.writes(lean(notebook)).encode())
@@ -150,7 +150,7 @@ def main() -> int:
             page = PageExporter().from_notebook_node(notebook)[0]
             write_whole(executed.with_suffix(".html"), page.encode())
         if error is not None:
-            interrupted = error.ename == "KeyboardInterrupt"
+            interrupted = getattr(error, "ename", "") == "KeyboardInterrupt"
             print(f"\n{path} was interrupted." if interrupted else f"\n{path} stopped:\n{error}", file=sys.stderr)
             if args.output is not None:
                 print(f"What ran until then is in {executed}.", file=sys.stderr)

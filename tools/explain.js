@@ -31,13 +31,9 @@ Object.assign(mnist, (() => {
 
   // A product of two rows, of which the second one may be weights: each pair of their values is a part.
   function product([x, z], {weight, bias, pairs, rows, out}, [, row, o]) {
-    const count = x.data.length / pairs / rows, other = z ? z.data : weight;
-    const first = (Math.floor(row / rows) * out + o) * count, added = bias ? bias[o] : 0;
-    const parts = Array.from({length: count}, (_, map) => {
-      const [value, factor] = [x.data[row * count + map], other[first + map]];
-      return {map, patch: [value], kernel: [factor], sum: value * factor};
-    });
-    return {parts, bias: added, columns: 1, total: total(parts.map(({sum}) => sum)) + added};
+    const channels = x.data.length / pairs / rows, first = Math.floor(row / rows) * out * channels;
+    const line = {data: x.data.subarray(row * channels), channels, height: 1, width: 1};
+    return sums([line], {weight: (z ? z.data : weight).subarray(first, first + out * channels), bias, out}, [o, 0, 0]);
   }
 
   function pool([x], layer, at) {
@@ -104,12 +100,9 @@ Object.assign(mnist, (() => {
 
   // The same, and before it the steps of the layers in `places` that led to the value.
   function trail(network, maps, place, at, places) {
-    const steps = [explain(network, maps, place, at)];
-    for (;;) {
-      const [{layer, from}] = steps, [before] = layer.inputs;
-      if (!from || layer.inputs.length > 1 || !places.includes(before)) return steps;
-      steps.unshift(explain(network, maps, before, from));
-    }
+    const step = explain(network, maps, place, at), [before, second] = step.layer.inputs;
+    const goesOn = step.from && second === undefined && places.includes(before);
+    return [...(goesOn ? trail(network, maps, before, step.from, places) : []), step];
   }
 
   // Whether a layer is the mean of each whole map.

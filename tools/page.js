@@ -15,8 +15,6 @@
   let network = null, groups = [], stacks = [], image = null, strokes = [], maps = [];
   let chosen = null, isKept = false, compared = null, playing = 0;
 
-  const isMean = (i) => mnist.isMean(network, maps, i);
-
   function nameOf({type, kernel}) {
     return (KINDS[type] || type.replace(/_/g, " ")) + (kernel ? ` ${kernel.join("x")}` : "");
   }
@@ -24,6 +22,7 @@
   // Layers that belong together: a convolution, or several in a row, with what follows until the next one.
   function grouped() {
     const found = [], {layers} = network, isConv = (i) => layers[i].type === "conv";
+    const isMean = (i) => mnist.isMean(network, maps, i);
     layers.forEach(({type, inputs}, i) => {
       const last = found[found.length - 1], isSum = isConv(i) || type === "linear";
       const starts = isSum ? !last || !isConv(last[last.length - 1]) : !last || isMean(i) || inputs.length > 1;
@@ -95,7 +94,7 @@
       "aria-label": `${nameOf(network.layers[place])}: ${sizeOf(place)}. Arrows choose a value, Escape leaves it.`});
     canvas.style.width = `${Math.round(columns * sideWith(lines))}px`;
     const stack = {place, canvas, columns, row, mark: make("div", holder, {className: "mark", hidden: true})};
-    stacks.push(stack);
+    stacks[place] = stack;
     canvas.onpointermove = (event) => { if (!isKept && event.pointerType === "mouse") point(event, stack, false); };
     canvas.onclick = (event) => point(event, stack, true);
     canvas.onpointerleave = () => { if (!isKept) pick(null, false); };
@@ -118,9 +117,8 @@
   }
 
   function point(event, stack, keeps) {
-    const {canvas, place} = stack, {left, top, width, height} = canvas.getBoundingClientRect();
-    const value = valueAt(stack, Math.floor((event.clientX - left) * canvas.width / width),
-                          Math.floor((event.clientY - top) * canvas.height / height));
+    const {canvas, place} = stack, scale = canvas.width / canvas.clientWidth;
+    const value = valueAt(stack, Math.floor(event.offsetX * scale), Math.floor(event.offsetY * scale));
     if (value) pick({place, at: value}, keeps);
   }
 
@@ -150,8 +148,7 @@
     if (!starts) return;
     playing = setInterval(() => {
       const {place, at: [map, y, x]} = chosen, {height, width} = maps[place];
-      const next = (y * width + x + 1) % (height * width);
-      chosen = {place, at: [map, Math.floor(next / width), next % width]};
+      chosen = {place, at: [map, ...mnist.unravel((y * width + x + 1) % (height * width), width)]};
       explain();
     }, 200);
     explain();
@@ -186,14 +183,13 @@
   function explain() {
     at("patch").hidden = at("overlay").hidden = true;
     for (const {mark} of stacks) mark.hidden = true;
-    whys.forEach((button, digit) => button.setAttribute("aria-pressed", Boolean(chosen) && chosen.digit === digit));
+    whys.forEach((button, digit) => button.setAttribute("aria-pressed", chosen?.digit === digit));
     if (!chosen) compare();
     else if ("digit" in chosen) explainDigit(chosen.digit);
     else explainValue(chosen.place, chosen.at);
     // On a narrow window the panel comes right below what is chosen, and covers nothing.
     const isWide = matchMedia("(min-width: 1000px) and (min-height: 640px)").matches;
-    const below = !isWide && chosen && stacks.find(({place}) => place === chosen.place);
-    const home = below ? below.row : at("right");
+    const home = (!isWide && stacks[chosen?.place]?.row) || at("right");
     if (box.parentNode !== home) home.append(box);
   }
 
@@ -207,10 +203,8 @@
       steps.map((step) => ({...step, name: nameOf(step.layer)})),
       count ? `Filter ${Math.floor(map / count) + 1}, ${mirrored}${TURNS[map % 4]}.` : "",
       ...(isMap ? [[playing ? "Stop" : "Step through the map", play]] : []));
-    for (const stack of stacks) if (stack.place === place) {
-      const [across, down] = pixelOf(stack, value);
-      frame(stack.mark, across, down, 1, stack.canvas.width, stack.canvas.height);
-    }
+    const {mark, canvas} = stacks[place], [across, down] = pixelOf(stacks[place], value);
+    frame(mark, across, down, 1, canvas.width, canvas.height);
     if (field) frame(at("patch"), start + x * jump, start + y * jump, field, 28, 28);
   }
 
@@ -267,12 +261,13 @@
         : "its layers do not give ten logits for an image";
       const loaded = mnist.load(found), logits = mnist.forward(loaded, BLANK).pop().data;
       if (logits.length !== 10 || !logits.every(Number.isFinite)) throw new Error(why);
-      const name = String(found.name || file.name.replace(/\.json$/, ""));
+      let name = String(found.name || file.name.replace(/\.json$/, ""));
+      if (name in DATA.networks) name += ", yours";
       add(name, {...loaded, accuracy: null, average: null, parameters: Number(found.parameters) || 0});
       choose(name);
     } catch {
       at("about").textContent = `${file.name} cannot be opened: ${why}. `
-        + 'python -m helpers.own_digit.network_data "net.py:Net()" weights.pt > net.json writes such a file.';
+        + 'python -m helpers.own_digit.network_data "net.py:Net()" weights.pt net.json writes such a file.';
     }
   }
 
@@ -326,12 +321,10 @@
   });
   at("network").onchange = () => choose(at("network").value);
   at("open").onclick = () => at("file").click();
-  at("file").onchange = () => { for (const file of at("file").files) open(file); at("file").value = ""; };
+  const openAll = ({files}) => { for (const file of files) open(file); };
+  at("file").onchange = () => { openAll(at("file")); at("file").value = ""; };
   document.ondragover = (event) => event.preventDefault();
-  document.ondrop = (event) => {
-    event.preventDefault();
-    for (const file of event.dataTransfer.files) open(file);
-  };
+  document.ondrop = (event) => { event.preventDefault(); openAll(event.dataTransfer); };
   at("save-seen").onclick = () => save(at("seen"), "digit-28x28.png");
   at("save").onclick = () => save(picture(), "digit.png");
   at("link").onclick = copyLink;

@@ -28,8 +28,7 @@ def find_sheet(color: ndarray) -> ndarray:
     """
     color = _without_bars(color)
     for inside in _panels(color):
-        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        (box,) = ndimage.find_objects(inside.astype(int))
         part = color[box].copy()
         part[~inside[box]] = np.median(part[inside[box]], axis=0)
         if _carries_ink(part):

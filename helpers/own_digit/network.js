@@ -3,8 +3,6 @@
 "use strict";
 
 const mnist = (() => {
-  const SIDE = 28;  // pixels of an image
-
   const decode = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
   // An image of bytes in base64, as numbers from 0 to 1.
@@ -55,10 +53,8 @@ const mnist = (() => {
     data[((channels > 1 ? c : 0) * height + (height > 1 ? i : 0)) * width + (width > 1 ? j : 0)];
 
   // Which outputs have their input inside the map: from..to-1, for one place of the kernel.
-  function range(offset, stride, inputs, outputs) {
-    const last = Math.floor((inputs - 1 - offset) / stride);
-    return [Math.max(0, Math.ceil(-offset / stride)), Math.min(outputs, last + 1)];
-  }
+  const range = (offset, stride, inputs, outputs) =>
+    [Math.max(0, Math.ceil(-offset / stride)), Math.min(outputs, Math.floor((inputs - 1 - offset) / stride) + 1)];
 
   function conv(x, {weight, bias, out, kernel, stride, padding, dilation, groups}) {
     const [kh, kw] = kernel, [sh, sw] = stride, [ph, pw] = padding, [dh, dw] = dilation;
@@ -79,11 +75,6 @@ const mnist = (() => {
     return y;
   }
 
-  const linear = (x, {weight, bias, out}) => made(out, 1, 1, (o) => {
-    const first = o * x.data.length;
-    return x.data.reduce((sum, value, i) => sum + weight[first + i] * value, bias ? bias[o] : 0);
-  });
-
   // What the window of a pooling holds: the places of its values in `x.data`, and what their sum is divided by.
   function windowOf(x, {kernel, stride, padding, counted}, c, i, j) {
     const held = [], top = i * stride[0] - padding[0], left = j * stride[1] - padding[1];
@@ -95,14 +86,14 @@ const mnist = (() => {
     return {held, count: counted ? area : held.length};
   }
 
-  function pool(x, layer, isMax) {
-    const {kernel, stride, padding, ceil} = layer, [height, width] = [x.height, x.width].map((n, i) => {
+  function pool(x, layer) {
+    const {type, kernel, stride, padding, ceil} = layer, [height, width] = [x.height, x.width].map((n, i) => {
       const all = (n + 2 * padding[i] - kernel[i]) / stride[i] + 1, whole = ceil ? Math.ceil(all) : Math.floor(all);
       return ceil && (whole - 1) * stride[i] >= n + padding[i] ? whole - 1 : whole;  // a window begins inside
     });
     return made(x.channels, height, width, (...at) => {
       const {held, count} = windowOf(x, layer, ...at);
-      return isMax ? held.reduce((best, n) => Math.max(best, x.data[n]), -Infinity)
+      return type === "max_pool" ? held.reduce((best, n) => Math.max(best, x.data[n]), -Infinity)
         : held.reduce((sum, n) => sum + x.data[n], 0) / count;
     });
   }
@@ -152,12 +143,9 @@ const mnist = (() => {
   const elu = (x, alpha, scale = 1, inner = 1) => scale * (x > 0 ? x : alpha * Math.expm1(x * inner));
   // Activations of a value and the numbers that they have.
   const ACTIVATIONS = {
-    sigmoid, elu, softplus, tanh: Math.tanh, abs: Math.abs, exp: Math.exp, clamp: clip, hardtanh: clip,
-    relu: (x) => Math.max(0, x),
-    sqrt: Math.sqrt, log: Math.log, sin: Math.sin, cos: Math.cos, pow: Math.pow,
-    reciprocal: (x) => 1 / x,
-    log_sigmoid: (x) => -softplus(-x, 1, 30),
-    silu: (x) => x * sigmoid(x),
+    sigmoid, elu, softplus, clamp: clip, hardtanh: clip, tanh: Math.tanh, abs: Math.abs, exp: Math.exp,
+    sqrt: Math.sqrt, log: Math.log, sin: Math.sin, cos: Math.cos, pow: Math.pow, reciprocal: (x) => 1 / x,
+    relu: (x) => Math.max(0, x), silu: (x) => x * sigmoid(x), log_sigmoid: (x) => -softplus(-x, 1, 30),
     celu: (x, alpha) => elu(x, alpha, 1, 1 / alpha),
     mish: (x) => x * Math.tanh(softplus(x, 1, 20)),
     gelu: (x) => x / 2 * (1 + erf(x / Math.SQRT2)),
@@ -179,7 +167,8 @@ const mnist = (() => {
   }
 
   const LAYERS = {
-    conv, linear, matmul, cat: (x, layer, ...others) => cat(x, ...others), flatten, group_norm: groupNorm,
+    conv, matmul, max_pool: pool, avg_pool: pool, flatten, cat: (x, layer, ...others) => cat(x, ...others),
+    linear: (x, layer) => flatten(matmul(x, {...layer, pairs: 1, rows: 1})), group_norm: groupNorm,
     // Values in another order, or some of them; what the index does not find is a constant.
     gather: (x, {weight, shape, fill}) => made(...shape, (c, i, j, n) => x.data[weight ? weight[n] : n] ?? fill),
     norm: (x, {weight, bias}) => eachValue(x, (value, c) => value * weight[c] + bias[c]),
@@ -188,8 +177,6 @@ const mnist = (() => {
     mul: (x, layer, z) => together(x, z, (p, q) => p * q),
     div: (x, layer, z) => together(x, z, (p, q) => p / q),
     maximum: (x, layer, z) => together(x, z, Math.max),
-    max_pool: (x, layer) => pool(x, layer, true),
-    avg_pool: (x, layer) => pool(x, layer, false),
   };
   for (const [name, change] of Object.entries(ACTIVATIONS))
     LAYERS[name] = (x, {numbers = []}) => eachValue(x, (value) => change(value, ...numbers));
@@ -198,7 +185,7 @@ const mnist = (() => {
   // itself, normalized, is at -1, as the inputs of layers name it.
   function forward(network, image) {
     const maps = [], {mean, std} = network;
-    maps[-1] = made(1, SIDE, SIDE, (c, i, j, n) => (image[n] - mean) / std);
+    maps[-1] = made(1, 28, 28, (c, i, j, n) => (image[n] - mean) / std);
     for (const layer of network.layers) {
       const [x, ...others] = layer.inputs.map((place) => maps[place]);
       maps.push(LAYERS[layer.type](x, layer, ...others));
@@ -214,4 +201,3 @@ const mnist = (() => {
 
   return {load, bytes, forward, softmax, get, unravel, windowOf, moments, LAYERS};
 })();
-if (typeof globalThis !== "undefined") globalThis.mnist = mnist;

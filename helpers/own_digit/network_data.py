@@ -1,6 +1,6 @@
 """A network as plain data, which network.js runs in a page: its layers in the order of execution, and its weights.
 
-`python -m helpers.own_digit.network_data "net.py:Net()" weights.pt > net.json` writes a file that the page opens. Of
+`python -m helpers.own_digit.network_data "net.py:Net()" weights.pt net.json` writes a file that the page opens. Of
 net.py, what `python -m helpers.own_network` runs is run; weights.pt is a state_dict that `torch.save` wrote.
 """
 
@@ -9,7 +9,6 @@ import base64
 import json
 import pickle
 import sys
-from contextlib import redirect_stdout
 from dataclasses import replace
 from math import prod
 from numbers import Number
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from helpers.files import write_whole
 from helpers.model import NUM_CLASSES
 from helpers.own_network.receptive_field import UNCHANGED, View, views
 from helpers.own_network.submission import ARGUMENT, load
@@ -454,9 +454,10 @@ def read_weights(file: str) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise ValueError(f"{file}: there is no such file") from None
     except pickle.UnpicklingError:
-        raise ValueError(f"{file} holds a whole model, or what else may run code: {advice}") from None
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(f"{file} is no file of torch.save ({str(error).splitlines()[0][:200]}): {advice}") from None
+        raise ValueError(f"{file} holds no plain state_dict, perhaps a whole model: {advice}") from None
+    except Exception as error:  # what is no such file fails in any way
+        why = f"{type(error).__name__}: {str(error)[:200]}".splitlines()[0]
+        raise ValueError(f"{file} is no file of torch.save ({why}): {advice}") from None
     candidates = [state, *(state.values() if isinstance(state, dict) else [])]
     for each in candidates:
         if isinstance(each, dict) and each and all(isinstance(value, Tensor) for value in each.values()):
@@ -491,17 +492,17 @@ def main() -> int:
     )
     parser.add_argument("network", metavar="FILE:EXPRESSION", help="such as net.py:Net() or work.ipynb:Net()")
     parser.add_argument("weights", help="such as weights.pt, written by torch.save(model.state_dict(), 'weights.pt')")
+    parser.add_argument("output", type=Path, help="the file to be written, such as net.json")
     for name, default in zip(("mean", "std"), (0.1307, 0.3081)):
         text = "of the pixels, 0 to 1, by which its images were normalized; default"
         parser.add_argument(f"--{name}", type=float, default=default, help=f"{text} {default}, MNIST's")
     args = parser.parse_args()
     try:
-        with redirect_stdout(sys.stderr):  # what a student's file prints is no part of the network
-            network = written(args.network, args.weights, args.mean, args.std)
-    except ValueError as error:
+        network = written(args.network, args.weights, args.mean, args.std)
+        write_whole(args.output, json.dumps(network, separators=(",", ":")).encode())
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(network, separators=(",", ":")))
     return 0
 
 

@@ -142,16 +142,16 @@ mnist.pad = (parent, changed) => {
   });
   const moves = {ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6]};
   on("keydown", (event) => {
-    const {key} = event, move = moves[key], isCommand = event.ctrlKey || event.metaKey;
+    const {key} = event, move = moves[key], letter = key.toLowerCase(), isCommand = event.ctrlKey || event.metaKey;
     if (key === " " || move) cursor ||= [SIDE / 2, SIDE / 2];
     if (key === " ") owner === "keys" ? end() : begin([...cursor], "keys");
     else if (move) {
       cursor = cursor.map((value, i) => inside(value + move[i]));
       if (owner === "keys") goOn([...cursor]);
-    } else if (isCommand && (key === "y" || key === "Z")) redo();
-    else if (key === "Backspace" || (isCommand && key === "z")) undo();
+    } else if (isCommand && (letter === "y" || (letter === "z" && event.shiftKey))) redo();
+    else if (key === "Backspace" || (isCommand && letter === "z")) undo();
     else if (key === "Escape") clear();
-    else if (key.toLowerCase() === "e" && !isCommand) take(!isErasing());
+    else if (letter === "e" && !isCommand) take(!isErasing());
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -193,7 +193,7 @@ def _content(source: str | os.PathLike | bytes | BinaryIO) -> tuple[bytes, str]:
         return bytes(source), "the picture"
     if hasattr(source, "read"):
         try:
-            if hasattr(source, "seek"):
+            if hasattr(source, "seek") and getattr(source, "seekable", bool)():
                 source.seek(0)  # whoever has just written it stands at its end
             return bytes(source.read()), "the picture"
         except (OSError, TypeError, ValueError) as error:  # closed, write-only, or text
@@ -325,8 +325,7 @@ def cut_out(ink: ndarray, digit: ndarray) -> ndarray:
     """Returns the smallest rectangle that holds the digit, from 0 to 1, its strokes as wide as MNIST's at least."""
     full, near = np.median(ink[digit]), ndimage.binary_dilation(digit, iterations=2)
     soft = np.clip((ink / full - 0.1) / 0.9, 0, 1) * near
-    rows, columns = (np.flatnonzero(soft.max(axis=axis) > 0.1) for axis in (1, 0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    (box,) = ndimage.find_objects((soft > 0.1).astype(int))
     wider = (PEN * max(digit[box].shape) / BOX - stroke_width(digit[box])) / 2
     if wider <= 0:
         return soft[box]
@@ -334,8 +333,7 @@ def cut_out(ink: ndarray, digit: ndarray) -> ndarray:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     soft = np.pad(soft[box], reach + 1)
     soft = ndimage.grey_dilation(soft, footprint=y**2 + x**2 <= wider**2 + 0.1)
-    rows, columns = (np.flatnonzero(soft.max(axis=axis) > 0.1) for axis in (1, 0))
-    return soft[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return soft[ndimage.find_objects((soft > 0.1).astype(int))[0]]
 
 
 def scale_to_box(ink: ndarray) -> ndarray:
@@ -351,8 +349,7 @@ def center(ink: ndarray) -> Tensor:
     """Returns uint8 (28, 28) with the ink's center of mass at the center, as near as whole pixels come."""
     field = np.zeros((3 * FIELD, 3 * FIELD))
     height, width = ink.shape
-    y = round(CENTER - (ink.sum(axis=1) @ np.arange(height)) / ink.sum())
-    x = round(CENTER - (ink.sum(axis=0) @ np.arange(width)) / ink.sum())
+    y, x = (round(CENTER - middle) for middle in ndimage.center_of_mass(ink))
     field[FIELD + y : FIELD + y + height, FIELD + x : FIELD + x + width] = ink
     return torch.from_numpy(np.rint(field[FIELD:-FIELD, FIELD:-FIELD]).astype(np.uint8))
 

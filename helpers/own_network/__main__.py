@@ -68,7 +68,7 @@ def graded_apart(file: str, expression: str, size: int, seconds: float) -> dict[
         process.wait()
         with suppress(OSError, ValueError):
             return json.loads(path.read_text(encoding="utf-8")) | {"file": file}
-        return {"error": f"{Path(file).name}:{expression}: {error}"}
+        return {"file": file, "network": expression, "error": f"{Path(file).name}:{expression}: {error}"}
 
 
 def write() -> None:

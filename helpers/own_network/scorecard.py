@@ -24,7 +24,7 @@ WHOLE |= dict.fromkeys(MAXIMUM, "the maximum of the whole {0}x{1} map, not its a
 # What should not be done to logits, by what does it.
 LAST = {
     "softmax": "cross-entropy takes the softmax itself: after two of them gradients are small and training is slow",
-    "log_softmax": "cross-entropy takes it itself; a second one changes nothing, so leave it out",
+    "log_softmax": "right before nll_loss; cross_entropy takes it itself, and a second one changes nothing",
     "sigmoid": "cross-entropy needs logits of any size: leave it out",
     "relu": "logits below zero are lost, and their gradients with them: leave it out",
     "dropout": "a class whose logit is dropped cannot be told: put it before the last layer",

@@ -3,6 +3,7 @@
 import ast
 import codeop
 import re
+import symtable
 import sys
 import tokenize
 from collections.abc import Iterator
@@ -13,14 +14,14 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
-ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.If, ast.Try)
+BUILDS = {"append", "extend", "insert", "add", "add_module", "register_buffer", "update"}  # methods that do, too
 
 
 def load(file: str, expression: str, left_out: list[str]) -> object:
     """Returns the value of an expression in terms of what a `.py` file or notebook defines.
 
-    Its imports and definitions are run, and the assignments that the expression needs; that is decorators, defaults
-    and class bodies, too, and whole files that are imported.
+    Its imports and definitions are run, and what makes or changes a value that the expression needs; that is
+    decorators, defaults and class bodies, too, and whole files that are imported.
 
     Args:
         left_out: receives a line for each statement that was not run, or failed; but none for what calls nothing.
@@ -46,9 +47,9 @@ def load(file: str, expression: str, left_out: list[str]) -> object:
         needed = _needed_by(expression, [node for node, _ in statements])
         for node, place in statements:
             line = f"{place}: {ast.unparse(node).splitlines()[0]}"
-            is_needed = isinstance(node, ASSIGNMENTS) and not needed.isdisjoint(_names_bound_by(node))
-            if not is_needed and not isinstance(node, DEFINITIONS):
-                left_out += [line] if _is_missed(node) else []
+            if needed.isdisjoint(_names_bound_by(node)) and not isinstance(node, DEFINITIONS):
+                acts = any(isinstance(x, (ast.Call, ast.Raise)) for x in ast.walk(node))
+                left_out += [line] * (acts and "__name__" not in ast.unparse(node))  # others nobody misses
                 continue
             try:
                 exec(compiled(ast.Module([node], type_ignores=[]), str(path), "exec"), module.__dict__)
@@ -113,25 +114,26 @@ def _names_bound_by(node: ast.AST) -> set[str]:
     if isinstance(node, DEFINITIONS) and hasattr(node, "name"):
         return {node.name}
     targets = [x for x in ast.walk(node) if isinstance(getattr(x, "ctx", None), ast.Store)]
+    calls = [x.func for x in ast.walk(node) if isinstance(x, ast.Call) and isinstance(x.func, ast.Attribute)]
+    targets += [x.value for x in calls if x.attr in BUILDS]
     names = {x.id for target in targets for x in ast.walk(target) if isinstance(x, ast.Name)}  # a in a.b = 1, too
     named = [getattr(x, "asname", None) or getattr(x, "name", None) for x in ast.walk(node)]  # imports, definitions
     return names | {name.split(".")[0] for name in named if name}
 
 
+def _names_read_by(node: ast.AST) -> set[str]:
+    """Returns the names of the file that a node reads; the x of a function's arguments is another one."""
+    tables = [symtable.symtable(ast.unparse(node), "", "exec")]
+    for table in tables:  # which grows
+        tables += table.get_children()
+    return {x.get_name() for table in tables for x in table.get_symbols() if x.is_referenced() and x.is_global()}
+
+
 def _needed_by(expression: str, nodes: list[ast.stmt]) -> set[str]:
     """Returns the names that an expression reads, and those that their definitions read."""
 
-    def names_in(node: ast.AST) -> set[str]:
-        return {x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)}
-
-    needed, found = set(), names_in(ast.parse(expression.strip(), mode="eval"))
+    needed, found = set(), _names_read_by(ast.parse(expression.strip()))
     while found - needed:
         needed |= found
-        found = set().union(*(names_in(node) for node in nodes if not needed.isdisjoint(_names_bound_by(node))))
+        found = set().union(*(_names_read_by(node) for node in nodes if not needed.isdisjoint(_names_bound_by(node))))
     return needed
-
-
-def _is_missed(node: ast.stmt) -> bool:
-    """Tells whether one may want to know that a statement was not run: it acts, and not as a program alone."""
-    acts = any(isinstance(x, (ast.Call, ast.Raise)) for x in ast.walk(node))
-    return acts and "__name__" not in ast.unparse(node)

@@ -164,15 +164,15 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28, bat
         model = _copy(model).cpu().train(training)
     except RecursionError:
         raise ValueError("a layer of the network holds the network itself, so it has no end") from None
-    images = torch.randn(batch, 1, input_size, input_size, generator=torch.Generator().manual_seed(0))
+    dtype = torch.float64 if any(p.dtype == torch.float64 for p in model.parameters()) else None
+    images = torch.randn(batch, 1, input_size, input_size, generator=torch.Generator().manual_seed(0), dtype=dtype)
     record = Trace(model, images)
     hooks = []
     for name, module in model.named_modules():
         hooks.append(module.register_forward_pre_hook(lambda *args, name=name: record.at_work.append((name, *args))))
         hooks.append(module.register_forward_hook(lambda *_: record.modules.append(record.at_work.pop()[0])))
     # What is compiled runs as it was written. Who compiled it has loaded torch._dynamo, which takes seconds.
-    compiled = "torch._dynamo" in sys.modules
-    eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+    eager = torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
     with torch.random.fork_rng(devices=[]), eager, record, _Functions(record):
         try:
             output = model(images)

@@ -43,9 +43,9 @@ def show_curves(
             axis.legend()
 
 
-def show_bars(values: Sequence[float], xlabel: str, ylabel: str, *, title: str = "", path: File = None) -> None:
+def show_bars(values: Sequence[float], xlabel: str, ylabel: str, *, title: str = "") -> None:
     """Shows numbers from 0 to 1 as bars, in percent, the first one on top."""
-    with drawing(5, 2.8, title, path) as axis:
+    with drawing(5, 2.8, title) as axis:
         bars = axis.barh(range(len(values)), [100 * value for value in values], color=BLUE)
         axis.bar_label(bars, [f"{100 * value:.1f}" if value >= 0.001 else "" for value in values], padding=3)
         axis.set(xlabel=xlabel, ylabel=ylabel, yticks=range(len(values)), xlim=(0, 115))
@@ -61,7 +61,6 @@ def show_dots(
     noise: float,
     name: str = "ours",
     title: str = "",
-    path: File = None,
 ) -> None:
     """Shows the values of each row as small dots, and their mean as a large symbol, on a logarithmic axis.
 
@@ -71,7 +70,7 @@ def show_dots(
         reference: what to compare with, a line with this `name`.
         noise: a mean that differs from it by less than this part of it, inside the band, is drawn hollow and gray.
     """
-    with drawing(9, 1.2 + 0.25 * len(rows), title, path) as axis:
+    with drawing(9, 1.2 + 0.25 * len(rows), title) as axis:
         axis.axvspan(reference / (1 + noise), reference * (1 + noise), color=GRAY, alpha=0.18, linewidth=0)
         axis.axvline(reference, color=BLACK, linewidth=0.8, linestyle=(0, (1, 2)))
         for y, values in enumerate(rows.values()):
@@ -104,12 +103,11 @@ def show_panels(
     target: float,
     target_name: str,
     title: str = "",
-    path: File = None,
 ) -> None:
     """Draws named curves in panels of the same scale, three in a row; a dotted line stands at the height `target`."""
     rows = -(-len(panels) // 3)
     shape = {"nrows": rows, "ncols": 3, "sharex": True, "sharey": True, "squeeze": False}
-    with drawing(11, 2.9 * rows + 0.4, title, path, **shape) as axes:
+    with drawing(11, 2.9 * rows + 0.4, title, **shape) as axes:
         for axis, (name, curves) in zip(axes.flat, panels.items()):
             _draw_curves(axis, curves)
             show_target(axis, target, target_name)
@@ -131,11 +129,10 @@ def show_histograms(
     bounds: tuple[float, float],
     *,
     title: str = "",
-    path: File = None,
 ) -> None:
     """Draws for each panel how the values of its layers are spread: a line a layer, the later the brighter."""
     edges = torch.linspace(*bounds, 81).numpy()
-    with drawing(10, 3.4, title, path, ncols=len(panels)) as axes:
+    with drawing(10, 3.4, title, ncols=len(panels)) as axes:
         for axis, (name, layers) in zip(axes, panels.items()):
             for i, values in enumerate(layers):
                 counts = torch.histc(values.flatten(), 80, *bounds)

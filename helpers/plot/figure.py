@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 # Okabe and Ito's palette, told apart by color-blind readers.
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
 GRAY = "#888888"
-SIGNED = colormaps["PuOr"]  # numbers from -1 to 1: orange, white at zero, purple; the page to draw on has the same
+SIGNED = colormaps["PuOr"]  # numbers from -1 to 1: orange, white at zero, purple; the page has the same ends
 File = Path | str | None
 
 
@@ -24,7 +24,7 @@ class Picture(Image):
 
 
 @contextmanager
-def drawing(width: float, height: float, title: str, path: File, **grid) -> Iterator:
+def drawing(width: float, height: float, title: str, path: File = None, **grid) -> Iterator:
     """Gives axes of that many inches to draw on, then shows or saves the figure."""
     figure = Figure(figsize=(width, height), layout="constrained")
     yield figure.subplots(**grid)

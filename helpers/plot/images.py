@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from helpers.plot.figure import ORANGE, SIGNED, File, drawing
+from helpers.plot.figure import ORANGE, SIGNED, drawing
 
 
 def show_images(
@@ -21,7 +21,6 @@ def show_images(
     columns: int = 10,
     side: float = 0.95,
     title: str = "",
-    path: File = None,
 ) -> None:
     """Shows images (N, 28, 28), or a list of images of any size, in a grid, dark on light, with captions over them.
 
@@ -29,7 +28,7 @@ def show_images(
     """
     rows = -(-len(images) // columns)
     height = (side + (0.35 if captions else 0.05)) * rows + 0.5
-    with drawing(side * columns, height, title, path, nrows=rows, ncols=columns, squeeze=False) as axes:
+    with drawing(side * columns, height, title, nrows=rows, ncols=columns, squeeze=False) as axes:
         for axis in axes.flat:
             axis.axis("off")
         for image, axis in zip(images, axes.flat):
@@ -45,7 +44,6 @@ def show_numbers(
     corner: tuple[int, int] = (0, 0),
     digits: int = 2,
     title: str = "",
-    path: File = None,
 ) -> None:
     """Shows small arrays (H, W) side by side, with each of their numbers.
 
@@ -55,7 +53,7 @@ def show_numbers(
         digits: after the decimal point.
     """
     count, limit = len(arrays) + (image is not None), max(float(array.abs().max()) for array in arrays.values())
-    with drawing(2.9 * count, 3.3, title, path, ncols=count, squeeze=False) as axes:
+    with drawing(2.9 * count, 3.3, title, ncols=count, squeeze=False) as axes:
         axes = list(axes[0])
         if image is not None:
             first, axis = next(iter(arrays.values())), axes.pop(0)
@@ -69,9 +67,7 @@ def show_numbers(
             _write_numbers(axis, array, name, limit, digits)
 
 
-def show_maps(
-    rows: dict[str, Tensor], *, image: Tensor | None = None, size: float = 0.42, title: str = "", path: File = None
-) -> None:
+def show_maps(rows: dict[str, Tensor], *, image: Tensor | None = None, size: float = 0.42, title: str = "") -> None:
     """Shows the maps of each layer in a row of its own: zero is white, positive is purple, negative is orange.
 
     All maps of a row share one scale.
@@ -94,7 +90,7 @@ def show_maps(
         for k, one in enumerate(F.pad(wide, (2, 2, 2, 2), value=0.6).movedim(1, -1)):
             picture[i * cell : i * cell + side + 4, k * cell : k * cell + side + 4] = one
     picture[..., 3] = 1
-    with drawing(size * columns + 2.2, size * len(rows) + 0.6, title, path) as axis:
+    with drawing(size * columns + 2.2, size * len(rows) + 0.6, title) as axis:
         axis.imshow(picture.numpy(), interpolation="antialiased")
         axis.set_yticks([i * cell + side / 2 for i in range(len(rows))], rows, fontsize=9)
         axis.set_xticks([])
@@ -102,12 +98,12 @@ def show_maps(
         axis.spines[:].set_visible(False)
 
 
-def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "", path: File = None) -> None:
+def show_confusion(labels: Tensor, predictions: Tensor, *, title: str = "") -> None:
     """Shows how many images of each class (row) were given each label (column), and the accuracy of each class."""
     counts = torch.bincount(labels * 10 + predictions, minlength=100).view(10, 10).cpu()
     errors = counts - counts.diag().diag()
     names = [f"{digit}   {accuracy:.1f} %" for digit, accuracy in enumerate(100 * counts.diag() / counts.sum(dim=1))]
-    with drawing(6.6, 5.6, title, path) as axis:
+    with drawing(6.6, 5.6, title) as axis:
         # The colors show the errors alone: beside a thousand hits a row, nine errors would be white.
         picture = axis.imshow(errors.numpy(), cmap="Oranges", vmin=0, vmax=max(1, int(errors.max())))
         for row, column in counts.nonzero().tolist():
