@@ -37,7 +37,7 @@ def _show(
     others: list[dict[str, str]],
     cost: str,
     title: str,
-    path: File,
+    path: File = None,
     submissions: Sequence[dict[str, str]] = (),
 ) -> None:
     with drawing(8, 4.8, f"{title}: ours ± standard deviation over seeds, others as published", path) as axis:
