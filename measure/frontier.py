@@ -56,7 +56,7 @@ def _show(
             style = {"color": ORANGE, "fontsize": 9, "bbox": {"color": "white", "alpha": 0.7, "pad": 0.5}}
             axis.annotate(name, (x, y), (7, 6 if crowded else -13), textcoords="offset points", zorder=1.5, **style)
         show_target(axis, TARGET)
-        axis.legend(loc="lower left")
+        axis.legend(loc="lower left", ncols=2)
         axis.set_xscale("log")
         axis.margins(x=0.2, y=0.1)
         axis.xaxis.set_major_formatter("{x:,g}")
