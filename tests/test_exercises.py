@@ -15,8 +15,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[123]_*.ipynb"))
 FOLDED = r"<details><summary>Solution of exercise (\d)</summary>\n\n```python\n(.*)\n```\n\n</details>"
 SOLUTION = re.compile(FOLDED, re.DOTALL)
 
-RIGHT = [(26, 26, 0), (2.3, 2.3026, 0.01), (torch.tensor(3.0), 3, 0), ("a", "a", 0), ((1, 2), (1, 2), 0)]
-WRONG = [(25, 26, 0), (2.2, 2.3026, 0.01), ("many", 26, 0), (float("nan"), 1, 1), (torch.ones(3), 1, 0), ([], "a", 0)]
+RIGHT = [(26, 26, 0), (2.3, 2.3026, 0.01), (torch.tensor(3.0), 3, 0)]
+WRONG = [(25, 26, 0), (2.2, 2.3026, 0.01), ("many", 26, 0), (float("nan"), 1, 1), (torch.ones(3), 1, 0), ([], 3, 0)]
 
 
 @pytest.mark.parametrize(("answer", "expected", "tolerance"), RIGHT)

@@ -80,6 +80,6 @@ def test_a_limit_on_parameters_holds_for_both(recorded):
     recorded("large", 10_000, [99.7, 99.71])
     (run, _), better = results.read_table("published"), {"name": "larger", "parameters": 10_000, "accuracy": 99.9}
     results.write_table("published", [run, run | better])
-    *_, below_twenty, below_ten = lines()
+    *_, below_twenty, below_ten, _ = lines()
     assert "`large`" in below_twenty and "`small`" in below_ten
     assert "larger" in below_twenty and "theirs" in below_ten
