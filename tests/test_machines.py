@@ -17,13 +17,14 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from nbclient.exceptions import DeadKernelError
 from nbformat import v4
 
 from helpers import cores
 from helpers.data import Batches, Split
 from helpers.download import data_root
 from measure.machine import ROOT
-from tools.execute import execute, lean
+from tools.execute import execute, lean, main
 
 FIGURE = r"""
 from helpers import plot
@@ -166,6 +167,19 @@ def test_an_interrupt_stops_the_notebook_and_keeps_what_ran(interrupted):
 def test_an_edited_helper_is_loaded_again(interrupted):
     *_, path = interrupted
     assert nbformat.read(path, as_version=4).cells[len(RELOADING)].outputs[0].text == "new\n"
+
+
+@pytest.mark.fault("a kernel that runs out of memory", "one line, what ran is kept")
+def test_a_kernel_that_dies_leaves_what_ran(tmp_path, monkeypatch, capsys):
+    def die(notebook, folder):
+        notebook.cells[0].outputs = [v4.new_output("stream", text="so far")]
+        raise DeadKernelError("Kernel died")
+
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell("...")]), tmp_path / "work.ipynb")
+    monkeypatch.setattr("tools.execute.execute", die)
+    monkeypatch.setattr("sys.argv", ["execute", str(tmp_path / "work.ipynb"), "--output", str(tmp_path / "build")])
+    assert main() == 1 and "work.ipynb stopped:\nKernel died" in capsys.readouterr().err
+    assert nbformat.read(tmp_path / "build" / "work.ipynb", as_version=4).cells[0].outputs[0].text == "so far"
 
 
 @pytest.mark.fault("no git, a zip download", "runs; what needs git says so")

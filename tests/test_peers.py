@@ -75,6 +75,11 @@ def test_attempts_that_failed_raise_the_bar(recorded):
     assert not results.reaches_target("small")
 
 
+def test_a_run_of_the_sprint_is_like_the_sprint():
+    row = results.read_table("sprint")[0]
+    assert results.nearest(row, ["sprint"]) == ("sprint", {})
+
+
 def test_a_limit_on_parameters_holds_for_both(recorded):
     recorded("small", 9_999, [99.5, 99.51])
     recorded("large", 10_000, [99.7, 99.71])
