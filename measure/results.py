@@ -33,8 +33,6 @@ SEEDS |= {"own_digits": range(1, 11)}  # its seed 0 served for choosing
 # A recipe that was asked earlier what another one is asked: its scores count as attempts.
 EARLIER = {"fewest_epochs": "fastest", "tiny": "smallest", "lesson_longer": "lesson", "lesson_muon": "lesson"}
 UNRECORDED = {"own_digits": 4}  # attempts that left no rows
-
-
 # Recipes whose runs are kept, but that hold no record of ours, by the table that keeps them.
 OTHERS = {"variants": VARIANTS, "sprint": {"sprint": SPRINT}}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from helpers.files import write_whole
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+SEPARATOR = re.compile(r"\"?sep=(.?)\"?", re.IGNORECASE)  # a line of Excel's own
 NO_TEXT = (b"PK", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")  # how a workbook of Excel or a compressed file begins
 
 
@@ -59,9 +60,6 @@ def _row(cells: list[str], columns: list[str], numbers: Collection[str], separat
         for name in columns
         if name.lower() in numbers and row[name]
     }
-
-
-SEPARATOR = re.compile(r"\"?sep=(.?)\"?", re.IGNORECASE)  # a line of Excel's own
 
 
 def _separator(text: str) -> str:

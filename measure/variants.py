@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from helpers.beyond.recipes import ConvNetRecipe
+from helpers.beyond.recipes import LESSON_LAYERS, ConvNetRecipe
 from helpers.recipes import RECIPES, Recipe
 from measure.sprint import SprintRecipe
 
@@ -68,9 +68,7 @@ def make_recipe(settings: Mapping[str, object]) -> Recipe:
 # The lesson's network as a `ConvNet`, whose layers can be changed. Two epochs show the differences and leave time for
 # many variants and several seeds of each.
 LESSON = {name: value for name, value in vars(RECIPES["lesson"]).items() if name != "network"}
-OURS = ConvNetRecipe(
-    **LESSON | {"num_epochs": 2, "stages": (((8, 4),), (16, 16), (16, 24, 24)), "unpadded": (0, -2, -1)}
-)
+OURS = ConvNetRecipe(**LESSON | LESSON_LAYERS | {"num_epochs": 2})
 
 # The changes by topic; the topics are those of the course.
 CHANGES: dict[str, dict[str, dict]] = {

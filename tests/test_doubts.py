@@ -111,7 +111,7 @@ def test_what_is_no_digit_is_doubted_and_digits_are_not(mnist):
     """A few of each; tests/browser.py takes all of them."""
     drawn = dict(list(not_digits().items())[::4])
     assert sum(is_sure(said(engine().rasterize(on_sheet(x)), x)) for x in drawn.values()) <= 1
-    digits = [(image / 255, []) for image in mnist[1].images[:10]]
+    digits = [(image / 255, []) for image in mnist[1].images[:20]]
     digits += [(engine().rasterize(on_sheet(x)), x) for x in (by_hand(DIGITS[digit], 0) for digit in DIGITS)]
     assert sum(not is_sure(said(*digit)) for digit in digits) <= 1
 

@@ -246,5 +246,6 @@ def test_a_loss_that_stays_at_guessing_gets_a_hint(loss, hinted):
     assert ("near 2.30" in line.reason) == hinted and not line.passed
 
 
-def test_a_network_of_doubles_is_graded():
-    assert lines_of(LessonNet().double())["batch norm"].passed
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_a_network_of_any_precision_is_graded(dtype):
+    assert lines_of(LessonNet().to(dtype))["batch norm"].passed

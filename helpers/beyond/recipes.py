@@ -119,13 +119,14 @@ SHORT |= {"fade": 0.5, "unpadded": (0, -2, -1)} | MILD
 # Of the fastest ones, which see all images or half of them.
 FAST = {"stages": (((16, 5),), (16, 24), (24, 32)), "activation": "SiLU", "label_smoothing": 0.2, "whiten": True}
 
+# The layers of `LessonNet`, as a `ConvNet` has them.
+LESSON_LAYERS = {"stages": (((8, 4),), (16, 16), (16, 24, 24)), "unpadded": (0, -2, -1)}
+
 ALL_RECIPES = RECIPES | {
     # The lesson's network, as it is, when more time and a wider augmentation are allowed.
     "lesson_longer": replace(RECIPES["lesson"], num_epochs=18, degrees=10, shift=1.5, scale=0.15, shear=8),
     # The lesson's network without its dropout, trained as the records are.
-    "lesson_muon": ConvNetRecipe(
-        stages=(((8, 4),), (16, 16), (16, 24, 24)), **SHORT | STRONG | {"num_epochs": 5, "fade": 2, "bend": 1.2}
-    ),
+    "lesson_muon": ConvNetRecipe(**SHORT | STRONG | LESSON_LAYERS | {"num_epochs": 5, "fade": 2, "bend": 1.2}),
     "tiny": ConvNetRecipe(stages=(((4, 5),), (4, 4, 4), (3,)), unpadded=(0, -2, -1), **SMALL),
     "smallest": ConvNetRecipe(stages=(((4, 5), 4), (5, 5, 5), (4,)), unpadded=(0, -3, -2, -1), num_views=32, **SMALL),
     "medium": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), **LARGE | {"num_epochs": 9}),

@@ -164,7 +164,7 @@ def trace(model: nn.Module, *, training: bool = False, input_size: int = 28, bat
         model = _copy(model).cpu().train(training)
     except RecursionError:
         raise ValueError("a layer of the network holds the network itself, so it has no end") from None
-    dtype = torch.float64 if any(p.dtype == torch.float64 for p in model.parameters()) else None
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
     images = torch.randn(batch, 1, input_size, input_size, generator=torch.Generator().manual_seed(0), dtype=dtype)
     record = Trace(model, images)
     hooks = []
