@@ -259,6 +259,11 @@ def nearest(row: dict[str, str], names: Iterable[str]) -> tuple[str, dict[str, o
     return min(differences.items(), key=lambda pair: len(pair[1]))
 
 
+def trials_of(recipe: Recipe) -> list[dict[str, str]]:
+    """Returns the trials of these settings, under whatever name they were made."""
+    return [row for row in read_table("trials") if recipe_of(row) == recipe]
+
+
 def trials(names: Collection[str]) -> str:
     """Returns the trials of recipes on held-out images, by how they differ from the recipes of today, as Markdown."""
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}

@@ -77,8 +77,7 @@ def test_what_readme_claims_of_records_is_in_their_rows():
 
 def test_what_brought_the_gain_is_in_the_trials():
     def mean(training: str, network: str) -> float:
-        setting = replace(ALL_RECIPES[training], network=network)
-        rows = [row for row in results.read_table("trials") if results.recipe_of(row) == setting]
+        rows = results.trials_of(replace(ALL_RECIPES[training], network=network))
         assert len(rows) >= 3
         return sum(results.numbers(rows, "accuracy")) / len(rows)
 
