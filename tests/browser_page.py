@@ -144,6 +144,15 @@ def test_why_a_digit_got_its_probability(browser):
     assert panel(page).startswith("The same drawing") and not page.locator("#overlay").is_visible()
 
 
+def test_logits_of_any_size_have_a_softmax_that_one_can_read(browser):
+    page = opened(browser, PAGE, viewport=DESKTOP)
+    page.evaluate("""const box = document.body.appendChild(document.createElement("p"));
+      box.id = "large";
+      mnist.panel(box).digit(3, [-2000, 0, 0, 999, 1000, 0, 0, 0, 0, 0], null, []);""")
+    text = page.locator("#large").inner_text()
+    assert "each logit less 1000.000" in text and text.endswith("= 0.3679 / 1.368 = 26.9 %")
+
+
 def test_all_networks_read_the_same_drawing(browser):
     page = opened(browser, PAGE, viewport=DESKTOP)
     draw(page, 4)
