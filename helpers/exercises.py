@@ -15,7 +15,7 @@ HINTS = {  # by notebook and exercise
     "3.2": "after the pooling the field is 5, and each 3x3 kernel adds two steps of 2 pixels.",
     "3.3": "the ten numbers are used as logits. What does the softmax make of them?",
     "3.4": "its last layer sees zeros only, so what differs from image to image?",
-    "3.5": "each filter has 3 x 3 numbers for each map that comes in; its turns need none.",
+    "4.1": "each filter has 3 x 3 numbers for each map that comes in; its turns need none.",
 }
 
 

@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.student", description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    for path in sorted((ROOT / "notebooks").glob("[123]_*.ipynb")):
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         copy = student_version(nbformat.read(path, as_version=4))
         write_whole(folder / path.name, nbformat.writes(copy).encode())
         print(f"Wrote {folder / path.name}")
