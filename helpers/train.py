@@ -118,7 +118,7 @@ def train_epoch(
             # Sums stay on the device: reading a number makes the host wait, so it is done rarely.
             losses.append(F.cross_entropy(logits.detach(), labels) if label_smoothing else loss.detach())
             sizes.append(len(labels))
-            correct += (logits.argmax(dim=1) == labels).sum()
+            correct += (logits.argmax(dim=1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))).sum()
             if len(losses) % 50 == 0:
                 value = losses[-1].item()
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)

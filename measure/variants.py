@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
 
-from helpers.beyond.recipes import LESSON_LAYERS, ConvNetRecipe
+from helpers.beyond.shared import SharedConv2d
+from helpers.beyond.recipes import ALL_RECIPES, LESSON_LAYERS, ConvNetRecipe
+from helpers.data import Batches
 from helpers.recipes import RECIPES, Recipe
+from helpers.train import fit
 from measure.sprint import SprintRecipe
 
 
@@ -56,11 +61,93 @@ class Tied(ConvNetRecipe):
         return network
 
 
+class Outer(nn.Module):
+    """Weights (filters, maps, 1, 1) of a `SharedConv2d` of 1x1 as products of two factors.
+
+    One says how much of each filter to take, (filters, filters that it reads), the other from which of their
+    orientations, (filters that it reads, orientations).
+    """
+
+    def __init__(self, orientations: int):
+        super().__init__()
+        self.orientations = orientations
+
+    def forward(self, mix: Tensor, turns: Tensor) -> Tensor:
+        return (mix[:, :, None] * turns).flatten(1)[:, :, None, None]
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns factors to start from; not those of `weight`, which has none."""
+        blocks = weight.unflatten(1, (-1, self.orientations))[..., 0, 0]
+        return blocks[:, :, 0] * self.orientations**0.5, nn.functional.normalize(blocks[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factored(ConvNetRecipe):
+    """A recipe of separable convolutions whose 1x1 ones mix filters and orientations by two factors.
+
+    Source: Knigge et al., Exploiting Redundancy: Separable Group Convolutional Networks on Lie Groups,
+    arXiv:2110.13059.
+    """
+
+    factored: bool = True
+
+    def model(self) -> nn.Module:
+        network = super().model()
+        for layer in network.layers:
+            if isinstance(layer, SharedConv2d) and layer.kernel_size == (1, 1):
+                register_parametrization(layer, "weight", Outer(layer.orientations))
+        return network
+
+
+class TaughtBatches:
+    """Batches whose labels are partly what teachers answer: (images, probabilities (N, 10))."""
+
+    def __init__(self, batches, teachers, share: float):
+        self.batches, self.teachers, self.share = batches, teachers, share
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self):
+        for images, labels in self.batches:
+            with torch.no_grad():
+                answers = sum(teacher(images).softmax(1) for teacher in self.teachers) / len(self.teachers)
+            yield images, torch.lerp(nn.functional.one_hot(labels, 10).float(), answers, self.share)
+
+    def state_dict(self):
+        return self.batches.state_dict()
+
+    def load_state_dict(self, state):
+        self.batches.load_state_dict(state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught(ConvNetRecipe):
+    """A recipe whose network learns from the answers of larger ones too, which are trained first.
+
+    All see the same warped image. Source: Beyer et al., Knowledge distillation: A good teacher is patient and
+    consistent, arXiv:2106.05237.
+    """
+
+    teachers: int = 0  # trained as `own_digits` is
+    share: float = 1.0  # of the target that is theirs
+
+    def set_up(self, split, mean, std, seed, device):
+        teachers = []
+        for i in range(self.teachers):
+            recipe = ALL_RECIPES["own_digits"]
+            teacher, batches, *others = recipe.set_up(split, mean, std, 1000 * (i + 1) + seed, device)
+            fit(teacher, batches, Batches(split, 1000, mean, std, device=device), recipe.num_epochs, *others)
+            teachers.append(teacher.eval())
+        model, batches, *others = super().set_up(split, mean, std, seed, device)
+        return model, TaughtBatches(batches, teachers, self.share), *others
+
+
 def make_recipe(settings: Mapping[str, object]) -> Recipe:
     """Returns the recipe of these settings, which may be one that only this comparison needs."""
     if settings.get("network") == "sprint":
         return SprintRecipe(**settings)
-    kinds = {"pool_last": PoolLast, "crop": Cropped, "tied": Tied, "stages": ConvNetRecipe}
+    kinds = {"pool_last": PoolLast, "crop": Cropped, "tied": Tied, "factored": Factored, "teachers": Taught, "stages": ConvNetRecipe}
     kind = next((kind for setting, kind in kinds.items() if setting in settings), Recipe)
     return kind(**settings)
 
