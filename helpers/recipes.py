@@ -82,7 +82,7 @@ class Recipe:
     def set_up(
         self, split: Split, mean: float, std: float, seed: int, device: torch.device | str
     ) -> tuple[nn.Module, Batches, Optimizer, LRScheduler]:
-        """Returns all that training takes, made from one seed: model, batches, optimizer and schedule."""
+        """Returns model, batches, optimizer and schedule, made from one seed; `fit` takes `label_smoothing` as well."""
         set_seed(seed)
         model = to_device(self.model(), device)
         batches = self.train_batches(split, mean, std, seed, device)

@@ -1,4 +1,4 @@
-"""One training step, one epoch, one run, for any model and any iterable of batches."""
+"""One epoch and one run of training, for any model and any batches. Importing it leaves half of the cores free."""
 
 import math
 import random
@@ -86,7 +86,8 @@ def train_epoch(
     """Trains on every batch once; each batch is scored before its step, while the weights still change.
 
     Args:
-        batches: images (N, 1, H, W) and int64 labels (N,), on the device of the model.
+        batches: images (N, 1, H, W) and int64 labels (N,), or probabilities (N, 10) as targets; on the device of
+            the model.
         scheduler: stepped once per batch.
         name: of the epoch, for the progress bar and for errors.
         label_smoothing: part of each target that is spread over all ten digits (Szegedy et al., arXiv:1512.00567).
@@ -118,7 +119,8 @@ def train_epoch(
             # Sums stay on the device: reading a number makes the host wait, so it is done rarely.
             losses.append(F.cross_entropy(logits.detach(), labels) if label_smoothing else loss.detach())
             sizes.append(len(labels))
-            correct += (logits.argmax(dim=1) == (labels if labels.ndim == 1 else labels.argmax(dim=1))).sum()
+            digits = labels if labels.ndim == 1 else labels.argmax(dim=1)
+            correct += (logits.argmax(dim=1) == digits).sum()
             if len(losses) % 50 == 0:
                 value = losses[-1].item()
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
+from helpers.beyond.recipes import LESSON_LAYERS, ConvNetRecipe
 from helpers.beyond.shared import SharedConv2d
-from helpers.beyond.recipes import ALL_RECIPES, LESSON_LAYERS, ConvNetRecipe
-from helpers.data import Batches
+from helpers.model import NUM_CLASSES
 from helpers.recipes import RECIPES, Recipe
-from helpers.train import fit
 from measure.sprint import SprintRecipe
 
 
@@ -61,6 +59,19 @@ class Tied(ConvNetRecipe):
         return network
 
 
+@dataclass(frozen=True, kw_only=True)
+class FullyConnected(ConvNetRecipe):
+    """A recipe whose head is a fully connected layer, in place of a 1x1 convolution and the average."""
+
+    fully_connected: bool = False  # True in all of them; a row's settings say so
+
+    def model(self) -> nn.Module:
+        network = super().model()
+        *body, head, _, flatten = network.layers
+        network.layers = nn.Sequential(*body, flatten, nn.Linear(4 * head.in_channels, NUM_CLASSES))  # of 2x2 maps
+        return network
+
+
 class Outer(nn.Module):
     """Weights (filters, maps, 1, 1) of a `SharedConv2d` of 1x1 as products of two factors.
 
@@ -89,7 +100,7 @@ class Factored(ConvNetRecipe):
     arXiv:2110.13059.
     """
 
-    factored: bool = True
+    factored: bool = False  # True in all of them; a row's settings say so
 
     def model(self) -> nn.Module:
         network = super().model()
@@ -99,55 +110,18 @@ class Factored(ConvNetRecipe):
         return network
 
 
-class TaughtBatches:
-    """Batches whose labels are partly what teachers answer: (images, probabilities (N, 10))."""
-
-    def __init__(self, batches, teachers, share: float):
-        self.batches, self.teachers, self.share = batches, teachers, share
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self):
-        for images, labels in self.batches:
-            with torch.no_grad():
-                answers = sum(teacher(images).softmax(1) for teacher in self.teachers) / len(self.teachers)
-            yield images, torch.lerp(nn.functional.one_hot(labels, 10).float(), answers, self.share)
-
-    def state_dict(self):
-        return self.batches.state_dict()
-
-    def load_state_dict(self, state):
-        self.batches.load_state_dict(state)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taught(ConvNetRecipe):
-    """A recipe whose network learns from the answers of larger ones too, which are trained first.
-
-    All see the same warped image. Source: Beyer et al., Knowledge distillation: A good teacher is patient and
-    consistent, arXiv:2106.05237.
-    """
-
-    teachers: int = 0  # trained as `own_digits` is
-    share: float = 1.0  # of the target that is theirs
-
-    def set_up(self, split, mean, std, seed, device):
-        teachers = []
-        for i in range(self.teachers):
-            recipe = ALL_RECIPES["own_digits"]
-            teacher, batches, *others = recipe.set_up(split, mean, std, 1000 * (i + 1) + seed, device)
-            fit(teacher, batches, Batches(split, 1000, mean, std, device=device), recipe.num_epochs, *others)
-            teachers.append(teacher.eval())
-        model, batches, *others = super().set_up(split, mean, std, seed, device)
-        return model, TaughtBatches(batches, teachers, self.share), *others
-
-
 def make_recipe(settings: Mapping[str, object]) -> Recipe:
     """Returns the recipe of these settings, which may be one that only this comparison needs."""
     if settings.get("network") == "sprint":
         return SprintRecipe(**settings)
-    kinds = {"pool_last": PoolLast, "crop": Cropped, "tied": Tied, "factored": Factored, "teachers": Taught, "stages": ConvNetRecipe}
+    kinds = {
+        "pool_last": PoolLast,
+        "fully_connected": FullyConnected,
+        "crop": Cropped,
+        "tied": Tied,
+        "factored": Factored,
+        "stages": ConvNetRecipe,
+    }
     kind = next((kind for setting, kind in kinds.items() if setting in settings), Recipe)
     return kind(**settings)
 
@@ -187,6 +161,7 @@ CHANGES: dict[str, dict[str, dict]] = {
         "at 4x4": {"unpadded": (0, -1)},
         "one 6x6 kernel": {"stages": (((8, 4),), (16, 16), (16, (16, 6))), "unpadded": (0, -1)},
     },
+    "head": {"fully connected": {"fully_connected": True}},
     "batch norm": {
         "none": {"num_norms": 0},
         "none, learning rate 0.02": {"num_norms": 0, "lr": 0.02},

@@ -225,5 +225,5 @@ def test_the_page_says_of_its_networks_and_digits_what_is_so(mnist):
 
 
 def test_the_page_is_that_of_the_present_code_and_weights():
-    assert page.PAGE.read_text("utf-8") == page.written()
+    assert page.PAGE.read_text("utf-8") == page.page()
     assert page.PAGE.stat().st_size < 600_000

@@ -23,7 +23,7 @@ NUM_MISTAKES = 8
 FILES = ("page.html", "explain.js", "panel.js", "page.js")
 
 
-def written() -> str:
+def page() -> str:
     """Returns the page, made of the recorded weights and MNIST's test digits."""
     test = load_mnist()[1]
     firsts = [int((test.labels == digit).nonzero()[0]) for digit in range(10)]
@@ -53,5 +53,5 @@ def _digit(images: Tensor, labels: Tensor, index: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    write_whole(PAGE, written().encode())
+    write_whole(PAGE, page().encode())
     print(f"demo/index.html, {PAGE.stat().st_size / 1000:.0f} kB")

@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def whiten(conv: nn.Conv2d, images: Tensor) -> None:
-    """Gives a first convolution filters that respond to the patches of these images without saying the same twice.
+    """Gives a first convolution filters whose responses to the patches of these images are uncorrelated.
 
     The filters are the directions in which patches vary most, half of them with the other sign, since a ReLU cuts
-    one. Each is divided by how much patches vary along it. Training then changes them like any other weights.
+    one. Each is divided by how much patches vary along it (0.01 is added, so that noise is not blown up), and by 10,
+    which keeps them small. Training then changes them like any other weights.
     Source: Coates and Ng, Learning Feature Representations with K-means (2012); K. Jordan, arXiv:2404.00498.
 
     Args:

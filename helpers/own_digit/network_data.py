@@ -465,7 +465,7 @@ def read_weights(file: str) -> dict[str, Tensor]:
     raise ValueError(f"{file} holds no state_dict: {advice}")
 
 
-def written(network: str, weights: str, mean: float, std: float) -> dict[str, object]:
+def from_files(network: str, weights: str, mean: float, std: float) -> dict[str, object]:
     """Returns the data of a network in a student's file, FILE:EXPRESSION, with trained weights.
 
     Raises:
@@ -498,7 +498,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=float, default=default, help=f"{text} {default}, MNIST's")
     args = parser.parse_args()
     try:
-        network = written(args.network, args.weights, args.mean, args.std)
+        network = from_files(args.network, args.weights, args.mean, args.std)
         write_whole(args.output, json.dumps(network, separators=(",", ":")).encode())
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)

@@ -187,7 +187,7 @@ def _source(call: Call, kinds: tuple[str, ...]) -> Call:
 
 
 def grade_targets(model: nn.Module, history: History, input_size: int = 28) -> list[Line]:
-    """Holds parameters, epochs and the final epoch's accuracy against the assignment's three targets."""
+    """Compares parameters, epochs and the final epoch's accuracy with the assignment's three targets."""
     epochs, (count, reason) = len(history.test), count_used(model, input_size)
     accuracy = history.test[-1].accuracy if history.test else 0.0
     reached = f"{accuracy:.2f} % after the final epoch"

@@ -18,7 +18,6 @@ def show_curves(
     xlabel: str = "epoch",
     title: str = "",
     target: float | None = None,
-    target_name: str = "target",
     ylim: tuple[float, float] | None = None,
     log: bool = False,
     path: File = None,
@@ -26,13 +25,13 @@ def show_curves(
     """Plots up to six named curves of (x, y) points, each in a color and line of its own.
 
     Args:
-        target: draws a dotted line at this height, with its name.
+        target: draws a dotted line at this height.
         log: makes both axes logarithmic.
     """
     with drawing(7.5, 4.2, title, path) as axis:
         _draw_curves(axis, curves)
         if target is not None:
-            show_target(axis, target, target_name)
+            show_target(axis, target, "target")
         if log:
             axis.loglog()
         else:

@@ -42,15 +42,13 @@ def show_numbers(
     *,
     image: Tensor | None = None,
     corner: tuple[int, int] = (0, 0),
-    digits: int = 2,
     title: str = "",
 ) -> None:
-    """Shows small arrays (H, W) side by side, with each of their numbers.
+    """Shows small arrays (H, W) side by side, with each of their numbers to two decimals.
 
     Args:
         image: (H, W), shown before them. A square marks where the first array was cut out of it.
         corner: row and column of that square.
-        digits: after the decimal point.
     """
     count, limit = len(arrays) + (image is not None), max(float(array.abs().max()) for array in arrays.values())
     with drawing(2.9 * count, 3.3, title, ncols=count, squeeze=False) as axes:
@@ -64,7 +62,7 @@ def show_numbers(
             axis.set_title(f"row {row}, column {column}", fontsize=11)
             axis.axis("off")
         for axis, (name, array) in zip(axes, arrays.items()):
-            _write_numbers(axis, array, name, limit, digits)
+            _write_numbers(axis, array, name, limit)
 
 
 def show_maps(rows: dict[str, Tensor], *, image: Tensor | None = None, size: float = 0.42, title: str = "") -> None:
@@ -120,13 +118,13 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     display(Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)))
 
 
-def _write_numbers(axis: Axes, values: Tensor, name: str, limit: float, digits: int) -> None:
+def _write_numbers(axis: Axes, values: Tensor, name: str, limit: float) -> None:
     """Draws a small table of numbers as colored squares: orange below zero, white at zero, purple above."""
     axis.imshow(values.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
     for row, numbers in enumerate(values.tolist()):
         for column, number in enumerate(numbers):
             color = "white" if abs(number) > 0.7 * limit else "black"
-            text = f"{round(number, digits) + 0:.{digits}f}"  # no "-0.00"
+            text = f"{round(number, 2) + 0:.2f}"  # no "-0.00"
             axis.text(column, row, text, ha="center", va="center", fontsize=12, color=color)
     axis.set_title(name, fontsize=11)
     axis.axis("off")
