@@ -12,6 +12,7 @@ from helpers.exercises import HINTS, check
 from measure.machine import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NUMBERS = {path: [exercise[2] for exercise in HINTS if exercise[0] == path.name[0]] for path in NOTEBOOKS}
 FOLDED = r"<details><summary>Solution of exercise (\d)</summary>\n\n```python\n(.*)\n```\n\n</details>"
 SOLUTION = re.compile(FOLDED, re.DOTALL)
 
@@ -75,21 +76,20 @@ def needed_by(path: Path, place: int) -> list[str]:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_each_exercise_is_empty_and_its_solution_is_folded_below(path):
     cells, places = nbformat.read(path, as_version=4).cells, exercises_of(path)
-    assert len(places) == 5
-    for number, i in enumerate(places, start=1):
+    for number, i in zip(NUMBERS[path], places, strict=True):
         exercise, name = cells[i], f"{path.name[0]}.{number}"
         assert f'\ncheck("{name}", ' in exercise.source and HINTS[name] not in exercise.source
         assert "".join(output.text for output in exercise.outputs).startswith("Nothing here yet: ")
-        assert SOLUTION.fullmatch(cells[i + 1].source)[1] == str(number)
-    assert len(HINTS) == 15
+        assert SOLUTION.fullmatch(cells[i + 1].source)[1] == number
+    assert [len(numbers) for numbers in NUMBERS.values()] == [5, 5, 4, 1]
 
 
-@pytest.mark.parametrize("number", range(5))
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_each_exercise_takes_the_right_answer_alone(path, number, monkeypatch, capsys):
+@pytest.mark.parametrize("name", HINTS)
+def test_each_exercise_takes_the_right_answer_alone(name, monkeypatch, capsys):
     """Run in an own namespace after the cells that it needs: unanswered, with a wrong answer, with its solution."""
+    (path,) = (path for path in NOTEBOOKS if path.name[0] == name[0])
     monkeypatch.chdir(path.parent)
-    place, names = exercises_of(path)[number], {}
+    place, names = exercises_of(path)[int(name[2]) - 1], {}
     for source in needed_by(path, place):
         exec(source, names)
     (_, exercise), (_, folded) = cells_of(path)[place : place + 2]
@@ -100,5 +100,4 @@ def test_each_exercise_takes_the_right_answer_alone(path, number, monkeypatch, c
         capsys.readouterr()
         exec(f"{answer} = ...\n{line}{rest}", names)
         said.append(capsys.readouterr().out.strip())
-    hint = HINTS[f"{path.name[0]}.{number + 1}"]
-    assert said == ["Nothing here yet: put your answer in place of the dots.", f"Not yet: {hint}", "PASS"]
+    assert said == ["Nothing here yet: put your answer in place of the dots.", f"Not yet: {HINTS[name]}", "PASS"]
