@@ -63,8 +63,8 @@ class ConvNet(nn.Module):
         shared = (partial(SharedConv2d, orientations=orientations), SharedBatchNorm2d)
         conv2d, batch_norm2d = shared if orientations > 1 else (nn.Conv2d, nn.BatchNorm2d)
         layers, channels, size = [], 1, 28
-        for i, (width, *shape) in enumerate(convolutions, start=1):
-            kernel, stride = (*shape, *(3, 1)[len(shape) :])
+        for i, conv in enumerate(convolutions, start=1):
+            width, kernel, stride = _sizes(*conv)
             padding = 0 if i - 1 in valid else kernel // 2
             window = (kernel, stride, padding)
             if separable and i > 1:
@@ -88,3 +88,8 @@ class ConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+def _sizes(width: int, kernel: int = 3, stride: int = 1) -> tuple[int, int, int]:
+    """Returns them with the defaults of those that are not given."""
+    return width, kernel, stride

@@ -50,7 +50,7 @@ def muon_for(model: nn.Module, muon_lr: float, lr: float, momentum: float, weigh
         muon_lr: learning rate of the first, which have no weight decay; `lr` is that of the others.
     """
     wide = [p for p in model.parameters() if p.ndim > 1 and p.shape[1] > 1]
-    rest = [p for p in model.parameters() if not (p.ndim > 1 and p.shape[1] > 1)]
+    rest = [p for p in model.parameters() if p.ndim < 2 or p.shape[1] == 1]
     groups = [{"params": wide, "lr": muon_lr, "orthogonal": True, "weight_decay": 0}, {"params": rest}]
     return Muon(groups, lr, momentum, weight_decay)
 
