@@ -18,7 +18,6 @@ TECHNIQUES = {
     "no padding": ("the first and the last two convolutions", "the first alone", "end of the convolutions: at 6x6"),
     "1x1 convolution": ("as the head", "two of the 3x3 ones too", "kernels: 1x1 in place of two 3x3"),
     "global average pooling": ("of ten maps of 2x2", "a fully connected layer", "head: fully connected"),
-    "transition layers": ("none", "1x1 before each pooling", "transition: 1x1 before each pooling"),
     "dropout": ("5 % of the maps before the head", "none", "dropout: none"),
     "image normalization": ("mean 0, deviation 1", "pixels of 0 to 255", "normalization: pixels of 0 to 255"),
     "learning rate": ("up to 0.1, then to zero", "0.1 throughout", "learning rate: 0.1 throughout"),
