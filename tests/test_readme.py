@@ -39,9 +39,9 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("table", [results.table(ALL_RECIPES), results.retired(), peers.table()])
+@pytest.mark.parametrize("table", [lambda: results.table(ALL_RECIPES), results.retired, peers.table])
 def test_tables_are_those_of_the_results(table):
-    assert table in RESULTS
+    assert table() in RESULTS
 
 
 def test_the_table_of_techniques_is_that_of_the_variants():
