@@ -355,11 +355,7 @@ print(os.environ.get("MPLBACKEND", "none"))
 @pytest.mark.fault("MPLBACKEND of Kaggle", "kept, for the reader's own figures")
 @pytest.mark.parametrize(
     ("backend", "kept"),
-    [
-        ("module://ipykernel.pylab.backend_inline", True),
-        ("agg", True),
-        ("garbage", False),
-    ],
+    [("module://ipykernel.pylab.backend_inline", True), ("garbage", False)],
 )
 def test_a_backend_that_works_is_kept(backend, kept):
     environment = os.environ | {"MPLBACKEND": backend}
