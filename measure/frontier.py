@@ -45,7 +45,7 @@ def _show(
             xs, ys = ([float(row[column]) for row in submissions] for column in (cost, "final_accuracy"))
             axis.plot(xs, ys, ".", color=GRAY, markersize=4.5, label=f"{len(submissions)} public submissions", zorder=1)
         measured = {name: x for name, x in ours.items() if name != "baseline" and finished(name)}
-        for (name, x), marker in zip(measured.items(), "oD^sv<>pPX*hd"):
+        for (name, x), marker in zip(measured.items(), "oD^sv<>pPX*h"):
             mean, spread = accuracy_of(name)
             axis.errorbar(x, mean, spread, fmt=marker, color=BLUE, capsize=4, label=name)
         named = {row["name"]: (float(row[cost]), float(row["accuracy"])) for row in others}

@@ -27,12 +27,11 @@ NUMBERS = ("seed", "parameters", "epochs", "accuracy", "loss", "views_accuracy",
 NUMBERS += ("threads", "train_seconds", "total_seconds", "seconds", "least", "most", "earlier_seconds")
 # Seeds of the runs that the test set scores, committed with the recipe, before its first row. See `finished`.
 SEEDS = {"baseline": [0], "tiny": range(5), "smallest": range(20), "fastest": range(30)}
-SEEDS |= dict.fromkeys(("lesson", "lesson_longer", "lesson_muon", "medium", "medium_taught", "accurate"), range(10))
+SEEDS |= dict.fromkeys(("lesson", "lesson_longer", "lesson_muon", "medium", "accurate"), range(10))
 SEEDS |= dict.fromkeys(("fewest_epochs", "half_epoch", "sprint"), range(10))
 SEEDS |= {"own_digits": range(1, 11)}  # its seed 0 served for choosing
 # A recipe that was asked earlier what another one is asked: its scores count as attempts.
 EARLIER = {"fewest_epochs": "fastest", "tiny": "smallest", "lesson_longer": "lesson", "lesson_muon": "lesson"}
-EARLIER |= {"medium_taught": "medium"}
 UNRECORDED = {"own_digits": 4}  # attempts that left no rows
 # Recipes whose runs are kept, but that hold no record of ours, by the table that keeps them.
 OTHERS = {"variants": VARIANTS, "sprint": {"sprint": SPRINT}}

@@ -1,15 +1,21 @@
 """The lesson's recipe, shortened, with one thing changed at a time: what notebook 3 measures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from helpers.beyond.recipes import LESSON_LAYERS, ConvNetRecipe
+from helpers.beyond.recipes import ALL_RECIPES, LESSON_LAYERS, ConvNetRecipe
 from helpers.beyond.shared import SharedConv2d
+from helpers.data import Batches, Split
 from helpers.model import NUM_CLASSES
 from helpers.recipes import RECIPES, Recipe
+from helpers.train import train_epoch
 from measure.sprint import SprintRecipe
 
 
@@ -110,6 +116,63 @@ class Factored(ConvNetRecipe):
         return network
 
 
+class TaughtBatches:
+    """Batches whose targets are the labels, mixed with what teachers make of the same augmented images.
+
+    Each is images and probabilities (N, 10), which are softer than labels: a 7 that might be a 1 says so.
+    Sources: Hinton et al., arXiv:1503.02531; that teachers see the same image: Beyer et al., arXiv:2106.05237.
+
+    Args:
+        batches: of images (N, 1, 28, 28) and labels (N,).
+        teachers: networks in eval mode, whose mean probabilities count.
+        share: the part of each target that is theirs, 0 to 1.
+    """
+
+    def __init__(self, batches: Batches, teachers: Sequence[nn.Module], share: float):
+        self.batches, self.teachers, self.share = batches, teachers, share
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in self.batches:
+            with torch.no_grad():
+                answers = sum(teacher(images).softmax(dim=1) for teacher in self.teachers) / len(self.teachers)
+            yield images, torch.lerp(F.one_hot(labels, NUM_CLASSES).float(), answers, self.share)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Returns where the batches stand, for a checkpoint."""
+        return self.batches.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Takes back what `state_dict` returned."""
+        self.batches.load_state_dict(state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught(ConvNetRecipe):
+    """A recipe whose network learns from the answers of larger ones too, which are trained first."""
+
+    teachers: int = 0  # how many networks of `own_digits`; more than 0 in all of them
+    share: float = 0.5  # the part of each target that is theirs
+
+    def set_up(
+        self, split: Split, mean: float, std: float, seed: int, device: torch.device | str
+    ) -> tuple[nn.Module, TaughtBatches, Optimizer, LRScheduler]:
+        teachers = [self._teacher(split, mean, std, seed + 1000 * n, device) for n in range(1, self.teachers + 1)]
+        model, batches, *others = super().set_up(split, mean, std, seed, device)
+        return model, TaughtBatches(batches, teachers, self.share), *others
+
+    @staticmethod
+    def _teacher(split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> nn.Module:
+        """Returns a teacher, trained on the same images."""
+        recipe = ALL_RECIPES["own_digits"]
+        model, *others = recipe.set_up(split, mean, std, seed, device)
+        for epoch in range(1, recipe.num_epochs + 1):
+            train_epoch(model, *others, f"teacher {seed}, epoch {epoch}", label_smoothing=recipe.label_smoothing)
+        return model.eval()
+
+
 def make_recipe(settings: Mapping[str, object]) -> Recipe:
     """Returns the recipe of these settings, which may be one that only this comparison needs."""
     if settings.get("network") == "sprint":
@@ -120,6 +183,7 @@ def make_recipe(settings: Mapping[str, object]) -> Recipe:
         "crop": Cropped,
         "tied": Tied,
         "factored": Factored,
+        "teachers": Taught,
         "stages": ConvNetRecipe,
     }
     kind = next((kind for setting, kind in kinds.items() if setting in settings), Recipe)

@@ -12,11 +12,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from helpers.beyond.augment import FadingBatches, random_bend
 from helpers.beyond.conv_net import ConvNet
 from helpers.beyond.muon import muon_for
-from helpers.beyond.teach import TaughtBatches
 from helpers.beyond.whiten import whiten
 from helpers.data import Batches, Split
 from helpers.recipes import RECIPES, Recipe, one_cycle
-from helpers.train import train_epoch
 
 WHITENED = 5000  # images that `whiten` looks at, also where training sees a part of them
 
@@ -38,8 +36,6 @@ class ConvNetRecipe(Recipe):
     fade: float = 0  # number of last epochs in which all bounds of the augmentation shrink to zero
     part: float = 1.0  # of the training images that training sees, chosen by the seed; 0.5 makes half an epoch of one
     whiten: bool = False  # whether the first layer starts with filters made from the images, see `whiten`
-    teachers: int = 0  # networks of `own_digits` that are trained first; their answers are part of the targets,
-    share: float = 0.5  # namely this part
     num_views: int = 1  # number of augmented views of each image whose mean logits give the final score
     normalize: tuple[float, float] | None = None  # by this mean and deviation; None for the training set's
 
@@ -80,21 +76,11 @@ class ConvNetRecipe(Recipe):
     def set_up(
         self, split: Split, mean: float, std: float, seed: int, device: torch.device | str
     ) -> tuple[nn.Module, Batches, Optimizer, LRScheduler]:
-        teachers = [self._teacher(split, mean, std, seed + 1000 * n, device) for n in range(1, self.teachers + 1)]
-        model, batches, *others = super().set_up(split, mean, std, seed, device)
+        model, *others = super().set_up(split, mean, std, seed, device)
         if self.whiten:
             images = (split.images[:WHITENED, None].float() / 255 - mean) / std
             whiten(model.layers[0], images)
-        return model, TaughtBatches(batches, teachers, self.share) if teachers else batches, *others
-
-    @staticmethod
-    def _teacher(split: Split, mean: float, std: float, seed: int, device: torch.device | str) -> nn.Module:
-        """Returns a teacher, trained on the same images."""
-        recipe = ALL_RECIPES["own_digits"]
-        model, *others = recipe.set_up(split, mean, std, seed, device)
-        for epoch in range(1, recipe.num_epochs + 1):
-            train_epoch(model, *others, f"teacher {seed}, epoch {epoch}", label_smoothing=recipe.label_smoothing)
-        return model.eval()
+        return model, *others
 
     def optimizer(self, model: nn.Module) -> Optimizer:
         """Returns `Muon` if the recipe has a learning rate for it, else SGD."""
@@ -144,8 +130,6 @@ ALL_RECIPES = RECIPES | {
     "tiny": ConvNetRecipe(stages=(((4, 5),), (4, 4, 4), (3,)), unpadded=(0, -2, -1), **SMALL),
     "smallest": ConvNetRecipe(stages=(((4, 5), 4), (5, 5, 5), (4,)), unpadded=(0, -3, -2, -1), num_views=32, **SMALL),
     "medium": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), **LARGE | {"num_epochs": 9}),
-    # The same, taught by three larger networks, which are trained first.
-    "medium_taught": ConvNetRecipe(stages=(((3, 5),), (3, 4), (4, 6)), teachers=3, **LARGE | {"num_epochs": 9}),
     "accurate": ConvNetRecipe(stages=(((4, 5),), (4, 6), (6, 8)), num_views=32, **LARGE),
     "fewest_epochs": ConvNetRecipe(
         stages=(((4, 5),), (6, 8), (8, 11)), orientations=8, batch_size=64, label_smoothing=0.1, **SHORT

@@ -1,4 +1,4 @@
-"""Networks that learn from the answers of others."""
+"""Variants that notebook 4 tells of: networks that learn from the answers of others."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.beyond import recipes
-from helpers.beyond.recipes import ALL_RECIPES, ConvNetRecipe
-from helpers.beyond.teach import TaughtBatches
+from helpers.beyond.recipes import ConvNetRecipe
 from helpers.data import Batches, Split
 from helpers.train import train_epoch
+from measure import variants
+from measure.variants import Taught, TaughtBatches
 
 TOY = ConvNetRecipe(stages=((4,), (8,)), num_epochs=1, lr=0.05, batch_size=50, shift=1)
 
@@ -58,14 +58,14 @@ def test_without_a_share_it_is_training_by_labels(few):
 def test_teachers_are_trained_on_the_same_images_with_seeds_of_their_own(few, monkeypatch):
     made = []
     own_digits = replace(TOY, num_epochs=3)
-    monkeypatch.setattr(recipes, "ALL_RECIPES", {"own_digits": own_digits})
+    monkeypatch.setattr(variants, "ALL_RECIPES", {"own_digits": own_digits})
     set_up = ConvNetRecipe.set_up
     monkeypatch.setattr(ConvNetRecipe, "set_up", lambda self, *args: made.append((self, *args)) or set_up(self, *args))
-    recipe = replace(TOY, teachers=2, share=0.5)
+    recipe = Taught(**vars(TOY), teachers=2)
     model, batches, *_ = recipe.set_up(few, 0.13, 0.31, 7, "cpu")
-    assert [(one, seed) for one, _, _, _, seed, _ in made] == [(recipe, 7), (own_digits, 1007), (own_digits, 2007)]
+    assert [(one, seed) for one, _, _, _, seed, _ in made] == [(own_digits, 1007), (own_digits, 2007), (recipe, 7)]
     assert all(split is few for _, split, *_ in made)
-    alone = replace(recipe, teachers=0).set_up(few, 0.13, 0.31, 7, "cpu")[0].state_dict()
+    alone = TOY.set_up(few, 0.13, 0.31, 7, "cpu")[0].state_dict()
     assert all(torch.equal(value, alone[name]) for name, value in model.state_dict().items())  # it starts as without
     first, second = batches.teachers
     assert (
@@ -86,7 +86,3 @@ def test_a_checkpoint_knows_where_taught_batches_stand(few):
     list(taught)
     other.load_state_dict(taught.state_dict())
     assert all(torch.equal(one, two) for one, two in zip(next(iter(taught)), next(iter(other))))
-
-
-def test_the_taught_recipe_is_medium_but_for_its_teachers():
-    assert replace(ALL_RECIPES["medium_taught"], teachers=0) == ALL_RECIPES["medium"]
