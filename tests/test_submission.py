@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from helpers.own_network.__main__ import grade, main
+from helpers.own_network.__main__ import main
+from helpers.own_network.grade import grade
 from helpers.own_network.submission import load
+from measure.machine import ROOT
 
 SUBMISSION = """
 !pip install torchsummary
@@ -300,6 +303,12 @@ def test_the_command_ends_with_a_report_or_a_sentence(tmp_path, monkeypatch, cap
     report = json.loads(capfd.readouterr().out)
     assert message in report.get("error", "") and ("lines" in report) == (status != 1)
     assert report["file"].endswith("net.py") and report["network"] == "net()"
+
+
+def test_the_command_itself_does_not_load_torch():
+    """The process that it starts does; so one does not wait for it twice."""
+    code = "import sys, helpers.own_network.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_command_prints_its_report(tmp_path, monkeypatch, capfd):

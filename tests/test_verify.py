@@ -18,6 +18,10 @@ def test_a_row_that_its_weights_do_not_confirm_is_printed(monkeypatch, capsys, t
     less, more = (row | {"accuracy": f"{float(row['accuracy']) + change:.2f}"} for change in (-0.02, 0.02))
     lost = row | {"seed": "77"}
     monkeypatch.setattr(verify, "read_results", lambda name: [row, less, more, lost])
+    scores, evaluate = [], verify.evaluate  # the weights of the first three are the same
+    monkeypatch.setattr(
+        verify, "evaluate", lambda *args: scores[0] if scores else scores.append(evaluate(*args)) or scores[0]
+    )
     monkeypatch.setattr("sys.argv", ["verify", "fastest"])
     assert verify.main() == 1
     *lines, last, total = capsys.readouterr().out.splitlines()

@@ -18,35 +18,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from helpers.own_network.receptive_field import receptive_field, table
-from helpers.own_network.scorecard import Line, count_used, grade_techniques
-from helpers.own_network.submission import ARGUMENT, load
-from helpers.own_network.trace import trace
+from helpers.own_network.line import Line  # without torch, which the process of its own loads
+from helpers.own_network.submission import ARGUMENT
 
 ROOT = Path(__file__).resolve().parents[2]
-GIGABYTES = 8  # of memory
-LONGEST = 500  # characters of a message
-
-
-def grade(file: str, expression: str, size: int) -> dict[str, object]:
-    """Returns the report as plain data: what is left out, what the network does and sees, its lines and parameters."""
-    left_out: list[str] = []
-    report: dict[str, object] = {"file": file, "network": expression, "left_out": left_out}
-    try:
-        model = load(file, expression, left_out)
-        calls = trace(model, input_size=size).calls
-        report["calls"] = [f"{call.kind:20} {call.name:30} -> {tuple(call.tensor.shape)}" for call in calls]
-        try:
-            report["receptive_field"] = table(receptive_field(model, size))
-        except ValueError as error:
-            report["receptive_field"] = str(error)
-        report["lines"] = [line._asdict() for line in grade_techniques(model, size)]
-        report["parameters"] = count_used(model, size)[1]
-    except MemoryError:
-        report["error"] = f"{Path(file).name}:{expression}: it needs more than {GIGABYTES} GB of memory"
-    except Exception as error:  # whatever a student's network does
-        report["error"] = "".join(x if x.isprintable() else " " for x in str(error)[:LONGEST])
-    return report
 
 
 def graded_apart(file: str, expression: str, size: int, seconds: float) -> dict[str, object]:
@@ -54,7 +29,7 @@ def graded_apart(file: str, expression: str, size: int, seconds: float) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "report.json")
         arguments = [str(Path(file).absolute()), expression, str(size), str(path)]
-        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from helpers.own_network.__main__ import write; write()"
+        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from helpers.own_network.grade import write; write()"
         command = [sys.executable, "-c", code, *arguments]
         quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         process = subprocess.Popen(command, cwd=folder, start_new_session=True, **quiet)
@@ -69,19 +44,6 @@ def graded_apart(file: str, expression: str, size: int, seconds: float) -> dict[
         with suppress(OSError, ValueError):
             return json.loads(path.read_text(encoding="utf-8")) | {"file": file}
         return {"file": file, "network": expression, "error": f"{Path(file).name}:{expression}: {error}"}
-
-
-def write() -> None:
-    """Writes the report of the process of its own."""
-    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30,) * 2)
-    file, expression, size, path = sys.argv[1:]
-    part = Path(f"{path}.part")
-    part.write_text(json.dumps(grade(file, expression, int(size))), encoding="utf-8")
-    part.replace(path)
-    os._exit(0)  # a thread of the file's might go on
 
 
 def main() -> int:

@@ -5,13 +5,13 @@ What cannot be graded raises a ValueError, see `read`.
 
 from collections.abc import Iterator
 from math import log
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from helpers.model import NUM_CLASSES
+from helpers.own_network.line import Line
 from helpers.own_network.receptive_field import UNCHANGED, View, views, without_gates
 from helpers.own_network.trace import Call, Trace, trace
 from helpers.train import History
@@ -29,17 +29,6 @@ LAST = {
     "relu": "logits below zero are lost, and their gradients with them: leave it out",
     "dropout": "a class whose logit is dropped cannot be told: put it before the last layer",
 }
-
-
-class Line(NamedTuple):
-    """One line of the scorecard."""
-
-    criterion: str
-    passed: bool | None  # None: a piece of advice, which the assignment does not ask for
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{ {True: 'PASS', False: 'FAIL', None: 'NOTE'}[self.passed] }  {self.criterion:34} {self.reason}"
 
 
 @torch.inference_mode(False)

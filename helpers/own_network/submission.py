@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 ARGUMENT = re.compile(r"(.+\.(?:py|ipynb)):(.+)")  # FILE:EXPRESSION
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
 BUILDS = {"append", "extend", "insert", "add", "add_module", "register_buffer", "update"}  # methods that do, too
@@ -91,7 +89,8 @@ def _statements(path: Path, left_out: list[str]) -> Iterator[tuple[ast.stmt, str
 def _sources(path: Path) -> Iterator[tuple[str, str]]:
     """Yields the text of a file, or of each code cell, without magics; and how a place in it is named."""
     if path.suffix == ".ipynb":
-        import nbformat  # slow to import
+        import nbformat  # slow to import, both
+        from IPython.core.inputtransformer2 import TransformerManager
 
         try:
             cells = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4).cells
