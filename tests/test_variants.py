@@ -1,4 +1,4 @@
-"""Variants that notebook 4 tells of: networks that learn from the answers of others."""
+"""The variants of notebook 3, and networks that learn from the answers of others, of which notebook 4 tells."""
 
 from dataclasses import replace
 
@@ -8,9 +8,11 @@ from torch import nn
 
 from helpers.beyond.recipes import ConvNetRecipe
 from helpers.data import Batches, Split
+from helpers.model import count_parameters
 from helpers.train import train_epoch
 from measure import variants
-from measure.variants import Taught, TaughtBatches
+from measure.results import read_results
+from measure.variants import VARIANTS, Taught, TaughtBatches
 
 TOY = ConvNetRecipe(stages=((4,), (8,)), num_epochs=1, lr=0.05, batch_size=50, shift=1)
 
@@ -86,3 +88,10 @@ def test_a_checkpoint_knows_where_taught_batches_stand(few):
     list(taught)
     other.load_state_dict(taught.state_dict())
     assert all(torch.equal(one, two) for one, two in zip(next(iter(taught)), next(iter(other))))
+
+
+def test_each_variant_gives_logits_and_has_the_parameters_of_its_rows(few):
+    images = few.images[:2, None] / 255
+    for row in read_results("variants", "validation"):
+        model = VARIANTS[row["recipe"]].model().eval()
+        assert model(images).shape == (2, 10) and count_parameters(model) == int(row["parameters"]), row["recipe"]
