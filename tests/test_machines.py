@@ -205,7 +205,9 @@ def after_setup_and_data():
         patch.chdir(ROOT / "notebooks")
         for source in code("1") + code("2"):
             exec(source, names)
-    names["train"] = Split(*(x[:1000] for x in names["train"]))
+    for split in ("train", "test"):
+        names[split] = Split(*(x[:1000] for x in names[split]))
+    names["test_batches"] = Batches(names["test"], 1000, names["mean"], names["std"])
     names["recipe"] = dataclasses.replace(names["recipe"], num_epochs=1)
     return names
 
@@ -233,9 +235,6 @@ def test_a_training_cell_needs_setup_and_data_only(after_setup_and_data, part, m
 def test_a_section_needs_setup_and_data_only(after_setup_and_data, part, monkeypatch):
     monkeypatch.chdir(ROOT / "notebooks")
     names = dict(after_setup_and_data)
-    if part == "7":
-        few = Split(*(x[:1000] for x in names["test"]))
-        names["test_batches"] = Batches(few, 1000, names["mean"], names["std"])
     for source in code(part):
         exec(source, names)
 
