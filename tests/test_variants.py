@@ -10,9 +10,10 @@ from helpers.beyond.recipes import ConvNetRecipe
 from helpers.data import Batches, Split
 from helpers.model import count_parameters
 from helpers.train import train_epoch
-from measure import variants
+from measure import tried
 from measure.results import read_results
-from measure.variants import VARIANTS, Taught, TaughtBatches
+from measure.tried import Taught, TaughtBatches
+from measure.variants import VARIANTS
 
 TOY = ConvNetRecipe(stages=((4,), (8,)), num_epochs=1, lr=0.05, batch_size=50, shift=1)
 
@@ -60,7 +61,7 @@ def test_without_a_share_it_is_training_by_labels(few):
 def test_teachers_are_trained_on_the_same_images_with_seeds_of_their_own(few, monkeypatch):
     made = []
     own_digits = replace(TOY, num_epochs=3)
-    monkeypatch.setattr(variants, "ALL_RECIPES", {"own_digits": own_digits})
+    monkeypatch.setattr(tried, "ALL_RECIPES", {"own_digits": own_digits})
     set_up = ConvNetRecipe.set_up
     monkeypatch.setattr(ConvNetRecipe, "set_up", lambda self, *args: made.append((self, *args)) or set_up(self, *args))
     recipe = Taught(**vars(TOY), teachers=2)
