@@ -144,13 +144,18 @@ def test_why_a_digit_got_its_probability(browser):
     assert panel(page).startswith("The same drawing") and not page.locator("#overlay").is_visible()
 
 
-def test_logits_of_any_size_have_a_softmax_that_one_can_read(browser):
+@pytest.mark.parametrize(("largest", "said"), [(1000, "1000.000"), (-1000, "\u22121000.000")])
+def test_logits_of_any_size_have_a_softmax_that_one_can_read(browser, largest, said):
     page = opened(browser, PAGE, viewport=DESKTOP)
-    page.evaluate("""const box = document.body.appendChild(document.createElement("p"));
-      box.id = "large";
-      mnist.panel(box).digit(3, [-2000, 0, 0, 999, 1000, 0, 0, 0, 0, 0], null, []);""")
+    logits = [largest - 3000, *[largest - 1000] * 2, largest - 1, largest, *[largest - 1000] * 5]
+    page.evaluate(
+        """logits => {
+      const box = document.body.appendChild(Object.assign(document.createElement("p"), {id: "large"}));
+      mnist.panel(box).digit(3, logits, null, []); }""",
+        logits,
+    )
     text = page.locator("#large").inner_text()
-    assert "each logit less 1000.000" in text and text.endswith("= 0.3679 / 1.368 = 26.9 %")
+    assert f"each logit less {said}:" in text and text.endswith("= 0.3679 / 1.368 = 26.9 %")
 
 
 def test_all_networks_read_the_same_drawing(browser):

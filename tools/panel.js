@@ -63,8 +63,9 @@ mnist.panel = (root, close) => {
 
   // Why a digit got its probability: the votes of all positions, the softmax, and what it would be without a stroke.
   function digit(label, logits, found, without) {
-    const top = Math.max(...logits), less = top > 700 ? top : 0;  // beyond which e^x is infinite
-    const rest = Array.from(logits, (x) => x - less), powers = rest.map(Math.exp), shown = rest.map((x) => `e^${said(x)}`);
+    const top = Math.max(...logits), less = Math.abs(top) > 700 ? top : 0;  // where e^x is infinite, or all are 0
+    const rest = Array.from(logits, (x) => x - less), powers = rest.map(Math.exp);
+    const shown = rest.map((x) => `e^${said(x)}`), moved = less ? `, each logit less ${said(less)}` : "";
     const [power, all] = [powers[label], powers.reduce((a, b) => a + b)].map((number) => number.toPrecision(4));
     const share = mnist.percent(mnist.softmax(logits)[label]), logit = said(logits[label]);
     const votes = found ? html`<div class="sums">Votes of the positions: ${grid(found.votes, found.width, "votes")}
@@ -72,7 +73,7 @@ mnist.panel = (root, close) => {
       : html`<p>The logit is ${logit}. This network does not end in a mean over positions, so no map says where the
       evidence lies.</p>`;
     show(`Why ${share} for ${label}?`, html`${votes}
-      <p>Softmax${less ? `, each logit less ${said(less)}, which changes nothing` : ""}: ${shown[label]} / (${shown.join(" + ")}) = ${power} / ${all} = ${share}</p>
+      <p>Softmax${moved}: ${shown[label]} / (${shown.join(" + ")}) = ${power} / ${all} = ${share}</p>
       ${without.map((line) => html`<p>${line}</p>`)}`, CLOSE);
   }
 
