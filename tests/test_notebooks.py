@@ -119,3 +119,11 @@ def test_cells_are_short_and_have_prose_before_them(path):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
             assert len(cell.source.splitlines()) <= (8 if "REPOSITORY" in cell.source else 20), cell.source
+
+
+def test_the_noise_that_records_quote_is_the_one_that_design_choices_measures():
+    measuring, quoting = (
+        nbformat.read(FOLDER / name, as_version=4) for name in ("3_design_choices.ipynb", "4_records.ipynb")
+    )
+    (spread,) = re.findall(r"a single run varies by ([\d.]+)%", str([outputs(measuring)]))
+    assert any(f"three times {spread} %, times √(1/4 + 1/4)" in cell.source for cell in quoting.cells)
